@@ -1,0 +1,88 @@
+// Package fixed owns the number formats that state is kept in: integers in
+// units of a power of two, summed in 128 bits.
+//
+// Sums of such integers do not depend on the order of their terms, which is
+// what makes every number of rampgauge a function of the set of records.
+// Floating point enters only where a term is rounded and where a sum is read.
+package fixed
+
+import (
+	"math"
+	"math/bits"
+)
+
+// ProbBits and LogBits are the binary places of the two formats: probabilities,
+// weights and their products in units of 2^-40, logarithms in units of 2^-30.
+const (
+	ProbBits = 40
+	LogBits  = 30
+)
+
+// Int128 is a signed 128-bit integer in two's complement. The zero value is 0.
+type Int128 struct {
+	Hi int64
+	Lo uint64
+}
+
+// FromInt64 widens v.
+func FromInt64(v int64) Int128 { return Int128{Hi: v >> 63, Lo: uint64(v)} }
+
+// Add returns a+b, wrapping at 2^127.
+func (a Int128) Add(b Int128) Int128 {
+	lo, c := bits.Add64(a.Lo, b.Lo, 0)
+	hi, _ := bits.Add64(uint64(a.Hi), uint64(b.Hi), c)
+	return Int128{Hi: int64(hi), Lo: lo}
+}
+
+// Sub returns a-b, wrapping at 2^127.
+func (a Int128) Sub(b Int128) Int128 {
+	lo, c := bits.Sub64(a.Lo, b.Lo, 0)
+	hi, _ := bits.Sub64(uint64(a.Hi), uint64(b.Hi), c)
+	return Int128{Hi: int64(hi), Lo: lo}
+}
+
+// AddInt64 adds v in place.
+func (a *Int128) AddInt64(v int64) {
+	lo, c := bits.Add64(a.Lo, uint64(v), 0)
+	a.Lo = lo
+	a.Hi += v>>63 + int64(c)
+}
+
+// IsZero reports whether a is 0.
+func (a Int128) IsZero() bool { return a.Hi == 0 && a.Lo == 0 }
+
+// Sign is -1, 0 or 1.
+func (a Int128) Sign() int {
+	switch {
+	case a.Hi < 0:
+		return -1
+	case a.IsZero():
+		return 0
+	}
+	return 1
+}
+
+// Float returns a·2^-places, rounded to the nearest float64 but for the double
+// rounding of the two words (relative error below 2^-52).
+func (a Int128) Float(places int) float64 {
+	neg := a.Hi < 0
+	if neg {
+		a = Int128{}.Sub(a)
+	}
+	// The conversions to float64 are explicit so that no compiler fuses the
+	// multiplication with the addition, which would differ between machines.
+	hi := float64(float64(uint64(a.Hi)) * 0x1p64)
+	v := math.Ldexp(hi+float64(a.Lo), -places)
+	if neg {
+		return -v
+	}
+	return v
+}
+
+// Prob rounds v to units of 2^-40, halves away from zero. v must be finite and
+// below 2^22 in magnitude.
+func Prob(v float64) int64 { return int64(math.Round(v * (1 << ProbBits))) }
+
+// Log rounds v to units of 2^-30, halves away from zero. v must be finite and
+// below 2^32 in magnitude.
+func Log(v float64) int64 { return int64(math.Round(v * (1 << LogBits))) }
