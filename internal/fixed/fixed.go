@@ -86,3 +86,21 @@ func Prob(v float64) int64 { return int64(math.Round(v * (1 << ProbBits))) }
 // Log rounds v to units of 2^-30, halves away from zero. v must be finite and
 // below 2^32 in magnitude.
 func Log(v float64) int64 { return int64(math.Round(v * (1 << LogBits))) }
+
+// Mul returns the exact product a·b.
+func Mul(a, b int64) Int128 {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	h := int64(hi)
+	if a < 0 {
+		h -= b
+	}
+	if b < 0 {
+		h -= a
+	}
+	return Int128{Hi: h, Lo: lo}
+}
+
+// Shl returns a·2^n for 0 < n < 64, wrapping at 2^127.
+func (a Int128) Shl(n uint) Int128 {
+	return Int128{Hi: a.Hi<<n | int64(a.Lo>>(64-n)), Lo: a.Lo << n}
+}

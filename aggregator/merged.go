@@ -1,0 +1,175 @@
+package aggregator
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Upsert sets what one source partition knows of one cell in one pane. Values
+// are cumulative and immutable: whoever receives one keeps the pointer and must
+// not change the sums.
+type Upsert struct {
+	Key     Key
+	Pane    Pane
+	Version uint64 // of this source; readers keep the highest
+	Sums    *Sums  // nil removes the entry
+}
+
+// Options configures the aggregator.
+type Options struct {
+	Levels            Levels
+	Windows           []time.Duration
+	Slices            [][]string // breakdowns kept beside the total
+	EachDimension     bool       // keep each dimension seen, singly, beside Slices
+	MaxSeries         int        // cells with labels that may be kept; see budget
+	AttributionWindow time.Duration
+}
+
+// Merged holds the newest value of every cell and pane from every source
+// partition, and answers queries from their sums. It is safe for concurrent use.
+type Merged struct {
+	opts Options
+
+	mu      sync.RWMutex
+	newest  int64 // newest event time published by any source, ms
+	tracks  map[Key]*track
+	budget  *budget
+	sources map[int32]int64 // newest event time by source
+}
+
+// track is one cell over time.
+type track struct {
+	key     Key
+	panes   []entry // sorted by start, then width
+	windows []window
+}
+
+// entry is one pane of a track, by source partition.
+type entry struct {
+	pane  Pane
+	parts []part
+}
+
+type part struct {
+	source  int32
+	version uint64
+	sums    *Sums
+}
+
+// NewMerged returns an empty Merged.
+func NewMerged(opts Options) *Merged {
+	m := &Merged{opts: opts, tracks: map[Key]*track{}, sources: map[int32]int64{}}
+	m.budget = newBudget(opts.MaxSeries, func(k Key) { delete(m.tracks, k) })
+	return m
+}
+
+// Publish applies what a source partition changed. newestMs is the newest event
+// time that the source has seen.
+func (m *Merged) Publish(source int32, newestMs int64, upserts []Upsert) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sources[source] = max(m.sources[source], newestMs)
+	if newestMs > m.newest {
+		m.newest = newestMs
+		m.slide()
+	}
+	for i := range upserts {
+		m.apply(source, &upserts[i])
+	}
+}
+
+func (m *Merged) apply(source int32, u *Upsert) {
+	if !m.budget.allow(u.Key) {
+		return
+	}
+	t := m.tracks[u.Key]
+	if t == nil {
+		if u.Sums == nil {
+			return
+		}
+		t = &track{key: u.Key, windows: newWindows(len(m.opts.Windows))}
+		m.tracks[u.Key] = t
+	}
+	i, found := slices.BinarySearchFunc(t.panes, u.Pane, comparePane)
+	if !found {
+		if u.Sums == nil {
+			return
+		}
+		t.panes = slices.Insert(t.panes, i, entry{pane: u.Pane})
+		t.inserted(i)
+	}
+	e := &t.panes[i]
+	j, found := slices.BinarySearchFunc(e.parts, source, func(p part, s int32) int { return cmp.Compare(p.source, s) })
+	if !found {
+		e.parts = slices.Insert(e.parts, j, part{source: source})
+	} else if e.parts[j].version >= u.Version {
+		return
+	}
+	old := e.parts[j].sums
+	e.parts[j].version, e.parts[j].sums = u.Version, u.Sums
+	for w := range t.windows {
+		if i >= t.windows[w].first {
+			t.windows[w].replace(old, u.Sums)
+		}
+	}
+	if u.Sums == nil {
+		e.parts = slices.Delete(e.parts, j, j+1)
+		if len(e.parts) == 0 {
+			t.panes = slices.Delete(t.panes, i, i+1)
+			t.removed(i)
+		}
+	}
+	m.slideTrack(t)
+}
+
+func comparePane(e entry, p Pane) int {
+	return cmp.Or(cmp.Compare(e.pane.StartMs, p.StartMs), cmp.Compare(e.pane.WidthMs, p.WidthMs))
+}
+
+// slide moves every window's tail behind the newest event.
+func (m *Merged) slide() {
+	for _, t := range m.tracks {
+		m.slideTrack(t)
+	}
+}
+
+func (m *Merged) slideTrack(t *track) {
+	for w := range t.windows {
+		from := m.windowEnd() - m.opts.Windows[w].Milliseconds()
+		win := &t.windows[w]
+		for win.first < len(t.panes) {
+			e := &t.panes[win.first]
+			// The edge is taken at the width that the pane has by the newest
+			// event of all sources, so that it does not depend on how far a
+			// single source has come.
+			if m.opts.Levels.At(e.pane.StartMs, m.newest).EndMs() > from {
+				break
+			}
+			for _, p := range e.parts {
+				win.replace(p.sums, nil)
+			}
+			win.first++
+		}
+	}
+}
+
+// windowEnd is the end of the pane of the newest event: where windows end.
+func (m *Merged) windowEnd() int64 {
+	return m.opts.Levels.At(m.newest, m.newest).EndMs()
+}
+
+// NewestMs is the newest event time published by any source, 0 before the first.
+func (m *Merged) NewestMs() int64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.newest
+}
+
+// SeriesDropped is how many cells the series budget has cut.
+func (m *Merged) SeriesDropped() int64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.budget.dropped
+}

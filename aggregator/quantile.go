@@ -1,0 +1,79 @@
+package aggregator
+
+import "math"
+
+// excessBits are the binary places of a score histogram's excess weights.
+const excessBits = 20
+
+// quantile reads the q-quantile off a histogram. A value is taken as the middle
+// of its bin, within 0.8 %. Without weights it is the linear interpolation
+// between the order statistics around rank q(n−1), as statistics packages
+// define it by default; with weights, the first value at which the weight up to
+// it reaches q of the whole.
+func quantile(counts, excess *Histogram, q float64) Number {
+	if len(excess.octaves) > 0 {
+		return weightedQuantile(counts, excess, q)
+	}
+	var n int64
+	for i := range counts.pages {
+		for _, c := range counts.pages[i] {
+			n += c
+		}
+	}
+	if n <= 0 {
+		return Number{}
+	}
+	rank := q * float64(n-1)
+	below := int64(math.Floor(rank))
+	lower := orderStatistic(counts, below)
+	upper := orderStatistic(counts, min(below+1, n-1))
+	return known(lower + (rank-float64(below))*(upper-lower))
+}
+
+// orderStatistic is the k-th smallest value, from 0.
+func orderStatistic(h *Histogram, k int64) float64 {
+	for i, octave := range h.octaves {
+		for j, c := range h.pages[i] {
+			if k < c {
+				return fineMiddle(uint32(octave), uint32(j))
+			}
+			k -= c
+		}
+	}
+	return 0
+}
+
+func weightedQuantile(counts, excess *Histogram, q float64) Number {
+	weight := func(octave uint8, i, j int) float64 {
+		w := float64(counts.pages[i][j])
+		for k, o := range excess.octaves {
+			if o == octave {
+				w += math.Ldexp(float64(excess.pages[k][j]), -excessBits)
+			}
+		}
+		return w
+	}
+	var total float64
+	for i, octave := range counts.octaves {
+		for j := range counts.pages[i] {
+			total += weight(octave, i, j)
+		}
+	}
+	if total <= 0 {
+		return Number{}
+	}
+	var seen, last float64
+	for i, octave := range counts.octaves {
+		for j, c := range counts.pages[i] {
+			if c == 0 {
+				continue
+			}
+			seen += weight(octave, i, j)
+			last = fineMiddle(uint32(octave), uint32(j))
+			if seen >= q*total {
+				return known(last)
+			}
+		}
+	}
+	return known(last)
+}
