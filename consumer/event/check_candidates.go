@@ -1,0 +1,184 @@
+package event
+
+import (
+	"math"
+	"math/bits"
+)
+
+// The columns that have as many entries as item_ids, or none. The first two
+// have as many always.
+var columnNames = [...]string{
+	"item_ids", "predictions", "references", "features_present", "item_embedding_version_index",
+	"stage_index", "optimization_type_index", "advertiser_ids", "utilities",
+}
+
+var indexNames = [numIndexColumns]string{
+	versionColumn: columnNames[4],
+	stageColumn:   columnNames[5],
+	optTypeColumn: columnNames[6],
+}
+
+func (d *Decoder) checkCandidates() Reason {
+	c := &d.prediction.Candidates
+	if r := d.checkLengths(c); r != ReasonNone {
+		return r
+	}
+	if k := firstOutsideOpen(c.Predictions); k >= 0 {
+		return d.fail(ReasonPrediction, "prediction of candidate %[2]d is outside (0,1)", "", k, 0)
+	}
+	if k := firstBadReference(c.References); k >= 0 {
+		return d.fail(ReasonReference, "reference of candidate %[2]d is outside [0,1)", "", k, 0)
+	}
+	if r := d.checkFamilies(c); r != ReasonNone {
+		return r
+	}
+	if r := d.checkIndexes(c); r != ReasonNone {
+		return r
+	}
+	if k := firstNotFinite(c.Utilities); k >= 0 {
+		return d.fail(ReasonMalformed, "utility of candidate %[2]d is not finite", "", k, 0)
+	}
+	if len(c.Shadow) == 0 {
+		return ReasonNone
+	}
+	return d.checkShadow(c)
+}
+
+func (d *Decoder) checkLengths(c *Candidates) Reason {
+	lengths := [len(columnNames)]int{
+		len(c.ItemIDs), len(c.Predictions), len(c.References), len(c.FeaturesPresent), len(c.ItemVersionIdx),
+		len(c.StageIdx), len(c.OptTypeIdx), len(c.AdvertiserIDs), len(c.Utilities),
+	}
+	for k, n := range lengths {
+		if n > MaxCandidates {
+			return d.fail(ReasonTooLarge, "column %[1]s has %[2]d entries, %[3]d are allowed", columnNames[k], n, MaxCandidates)
+		}
+	}
+	for k, n := range lengths {
+		if n != lengths[0] && (n != 0 || k == 1) {
+			return d.fail(ReasonColumns, "column %[1]s has %[2]d entries, item_ids %[3]d", columnNames[k], n, lengths[0])
+		}
+	}
+	return ReasonNone
+}
+
+func (d *Decoder) checkFamilies(c *Candidates) Reason {
+	n := len(c.FeatureFamilies)
+	if n > MaxFamilies {
+		return d.fail(ReasonFamilies, "%[2]d feature families, 64 are allowed", "", n, 0)
+	}
+	var or0, or1 uint64
+	masks := c.FeaturesPresent
+	for ; len(masks) >= 2; masks = masks[2:] {
+		or0 |= masks[0]
+		or1 |= masks[1]
+	}
+	for _, m := range masks {
+		or0 |= m
+	}
+	// A shift by 64 gives 0: all bits are allowed.
+	if beyond := (or0 | or1) &^ (1<<n - 1); beyond != 0 {
+		return d.fail(ReasonFamilies, "features_present has bit %[2]d set, there are %[3]d families", "", 63-bits.LeadingZeros64(beyond), n)
+	}
+	return ReasonNone
+}
+
+func (d *Decoder) checkIndexes(c *Candidates) Reason {
+	lengths := [numIndexColumns]int{len(c.ItemVersionIdx), len(c.StageIdx), len(c.OptTypeIdx)}
+	tables := [numIndexColumns]int{len(c.ItemVersions), len(c.Stages), len(c.OptTypes)}
+	for k, n := range lengths {
+		if n != 0 && uint64(d.maxIdx[k]) >= uint64(tables[k]) {
+			return d.fail(ReasonIndex, "column %[1]s points outside its table of %[2]d entries", indexNames[k], tables[k], 0)
+		}
+	}
+	return ReasonNone
+}
+
+func (d *Decoder) checkShadow(c *Candidates) Reason {
+	n := len(c.ItemIDs)
+	d.names = d.names[:0]
+	for k := range c.Shadow {
+		s := &c.Shadow[k]
+		if len(s.Predictions) != n {
+			return d.fail(ReasonColumns, "shadow_scores %[2]d has %[3]d predictions, not one for each of item_ids", "", k, len(s.Predictions))
+		}
+		if len(s.Variant) == 0 {
+			return d.fail(ReasonShadow, "variant of shadow_scores %[2]d is empty", "", k, 0)
+		}
+		if i := firstOutsideOpen(s.Predictions); i >= 0 {
+			return d.fail(ReasonShadow, "shadow_scores %[2]d: prediction of candidate %[3]d is outside (0,1)", "", k, i)
+		}
+		d.names = append(d.names, s.Variant)
+	}
+	if d.repeated() {
+		return d.fail(ReasonShadow, "two of %[2]d shadow_scores name the same variant", "", len(c.Shadow), 0)
+	}
+	return ReasonNone
+}
+
+// A float32 in (0,1) has bits from 1 to those of 1 minus one; subtracting 1
+// brings +0 to the top, where NaN, infinities, negatives and everything from 1
+// up already are. The loops keep only a sign, without a branch.
+const (
+	oneBits  = 0x3f800000
+	topOfSet = oneBits - 2 // largest good value of bits-1
+)
+
+// firstOutsideOpen returns the position of the first entry that is not in
+// (0,1), or -1.
+func firstOutsideOpen(col []float32) int {
+	var sign uint32
+	for _, f := range col {
+		v := math.Float32bits(f) - 1
+		sign |= v | (topOfSet - v)
+	}
+	if int32(sign) >= 0 {
+		return -1
+	}
+	for k, f := range col {
+		if !(f > 0 && f < 1) {
+			return k
+		}
+	}
+	panic("BUG: a prediction was refused by its bits and accepted by its value")
+}
+
+// firstBadReference returns the position of the first entry that is not in
+// [0,1), or -1. It turns -0 into 0, so that zero has one form downstream.
+func firstBadReference(col []float32) int {
+	var sign uint32
+	for _, f := range col {
+		v := math.Float32bits(f)
+		sign |= v | (oneBits - 1 - v)
+	}
+	if int32(sign) >= 0 {
+		return -1
+	}
+	for k, f := range col {
+		if !(f >= 0 && f < 1) {
+			return k
+		}
+		if f == 0 {
+			col[k] = 0
+		}
+	}
+	return -1
+}
+
+// firstNotFinite returns the position of the first NaN or infinity, or -1.
+func firstNotFinite(col []float32) int {
+	const exponent, exponentOne = 0x7f800000, 0x00800000
+	var sign uint32
+	for _, f := range col {
+		sign |= math.Float32bits(f)&exponent + exponentOne
+	}
+	if int32(sign) >= 0 {
+		return -1
+	}
+	for k, f := range col {
+		if math.Float32bits(f)&exponent == exponent {
+			return k
+		}
+	}
+	panic("BUG: a utility was refused by its sign and accepted by its exponent")
+}

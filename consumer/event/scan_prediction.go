@@ -1,0 +1,144 @@
+package event
+
+import "math"
+
+// Field tags are number<<3|wire type, so one switch finds the field and checks
+// its wire type.
+
+func (d *Decoder) scanPrediction(b []byte) Reason {
+	p := &d.prediction
+	for i := 0; i < len(b); {
+		tag, v, j := next(b, i)
+		if j < 0 {
+			return d.wireError(i, j)
+		}
+		var r Reason
+		switch tag {
+		case 1<<3 | wireBytes:
+			if p.AuctionID = b[v:j]; !validUTF8(p.AuctionID) {
+				return d.badUTF8("auction_id")
+			}
+		case 2<<3 | wireVarint:
+			p.EventTimeMs = int64(v)
+		case 3<<3 | wireBytes:
+			r = d.scanAssignment(b[v:j], int(v))
+		case 4<<3 | wireBytes:
+			r = d.scanDimension(b[v:j], int(v))
+		case 5<<3 | wireBytes:
+			if p.ModelVersion = b[v:j]; !validUTF8(p.ModelVersion) {
+				return d.badUTF8("model_version")
+			}
+		case 6<<3 | wireBytes:
+			if p.QueryEmbeddingVersion = b[v:j]; !validUTF8(p.QueryEmbeddingVersion) {
+				return d.badUTF8("query_embedding_version")
+			}
+		case 7<<3 | wireBytes:
+			r = d.scanTowerCall(b[v:j], int(v))
+		case 8<<3 | wireBytes:
+			r = d.scanCandidates(b[v:j], int(v))
+		case 9<<3 | wireFixed64:
+			p.UnitID = v
+		case 10<<3 | wireFixed32:
+			p.SampleWeight = math.Float32frombits(uint32(v))
+		default:
+			r = d.unknownField("Prediction", tag, 10, i)
+		}
+		if r != ReasonNone {
+			return r
+		}
+		i = j
+	}
+	return ReasonNone
+}
+
+func (d *Decoder) scanAssignment(b []byte, base int) Reason {
+	d.prediction.Assignments = append(d.prediction.Assignments, Assignment{})
+	a := &d.prediction.Assignments[len(d.prediction.Assignments)-1]
+	for i := 0; i < len(b); {
+		tag, v, j := next(b, i)
+		if j < 0 {
+			return d.wireError(base+i, j)
+		}
+		switch tag {
+		case 1<<3 | wireBytes:
+			if a.Experiment = b[v:j]; !validUTF8(a.Experiment) {
+				return d.badUTF8("experiment")
+			}
+		case 2<<3 | wireBytes:
+			if a.Arm = b[v:j]; !validUTF8(a.Arm) {
+				return d.badUTF8("arm")
+			}
+		case 3<<3 | wireFixed64:
+			a.RampPercent = math.Float64frombits(v)
+		default:
+			if r := d.unknownField("Assignment", tag, 3, base+i); r != ReasonNone {
+				return r
+			}
+		}
+		i = j
+	}
+	return ReasonNone
+}
+
+// scanDimension reads one map entry. A missing key or value is empty.
+func (d *Decoder) scanDimension(b []byte, base int) Reason {
+	var dim Dimension
+	for i := 0; i < len(b); {
+		tag, v, j := next(b, i)
+		if j < 0 {
+			return d.wireError(base+i, j)
+		}
+		switch tag {
+		case 1<<3 | wireBytes:
+			if dim.Key = b[v:j]; !validUTF8(dim.Key) {
+				return d.badUTF8("key of dimensions")
+			}
+		case 2<<3 | wireBytes:
+			if dim.Value = b[v:j]; !validUTF8(dim.Value) {
+				return d.badUTF8("value of dimensions")
+			}
+		default:
+			if r := d.unknownField("dimensions", tag, 2, base+i); r != ReasonNone {
+				return r
+			}
+		}
+		i = j
+	}
+	d.prediction.Dimensions = append(d.prediction.Dimensions, dim)
+	return ReasonNone
+}
+
+func (d *Decoder) scanTowerCall(b []byte, base int) Reason {
+	d.prediction.TowerCalls = append(d.prediction.TowerCalls, TowerCall{})
+	t := &d.prediction.TowerCalls[len(d.prediction.TowerCalls)-1]
+	for i := 0; i < len(b); {
+		tag, v, j := next(b, i)
+		if j < 0 {
+			return d.wireError(base+i, j)
+		}
+		switch tag {
+		case 1<<3 | wireBytes:
+			if t.Tower = b[v:j]; !validUTF8(t.Tower) {
+				return d.badUTF8("tower")
+			}
+		case 2<<3 | wireVarint:
+			t.Outcome = outcome(int32(v))
+		case 3<<3 | wireVarint:
+			t.LatencyUs = uint32(v)
+		default:
+			if r := d.unknownField("TowerCall", tag, 3, base+i); r != ReasonNone {
+				return r
+			}
+		}
+		i = j
+	}
+	return ReasonNone
+}
+
+// outcome keeps an unknown number as NumOutcomes for the check to refuse.
+func outcome(v int32) Outcome {
+	if v < 0 || v >= int32(NumOutcomes) {
+		return NumOutcomes
+	}
+	return Outcome(v)
+}
