@@ -1,0 +1,123 @@
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// eventToMetricBounds are the upper bounds of the delay histogram, in seconds:
+// fine where a live pipeline should be, coarse up to a day for one that reads a
+// backlog.
+var eventToMetricBounds = []float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400}
+
+// Counters counts what the service does. Every series of it exists from the
+// start, at zero, because a rate misses the first step of a series that was
+// absent. It is safe for concurrent use; its Add methods do not allocate.
+type Counters struct {
+	set           *metrics.Set
+	records       [event.NumStreams][NumOutcomes]*metrics.Counter // nil: not possible
+	unmatched     [NumWhys]*metrics.Counter
+	dead          [event.NumStreams][event.NumReasons]*metrics.Counter
+	candidates    *metrics.Counter
+	eventToMetric *metrics.PrometheusHistogram
+}
+
+// New returns counters at zero, in a set of their own: two services in one
+// process do not share them.
+func New() *Counters {
+	// Without metadata the text would not say which lines make up a histogram.
+	// The switch is global to the library, but only adds comment lines.
+	metrics.ExposeMetadata(true)
+	c := &Counters{set: metrics.NewSet()}
+	for s := range event.NumStreams {
+		for o := range NumOutcomes {
+			if possible(s, o) {
+				c.records[s][o] = c.set.NewCounter(fmt.Sprintf("%s{topic=%q,outcome=%q}", recordsName, s, o))
+			}
+		}
+		for r := event.ReasonNone + 1; r < event.NumReasons; r++ {
+			c.dead[s][r] = c.set.NewCounter(fmt.Sprintf("%s{topic=%q,reason=%q}", deadName, s, r))
+		}
+	}
+	for w := range NumWhys {
+		c.unmatched[w] = c.set.NewCounter(fmt.Sprintf("%s{topic=%q,reason=%q}", unmatchedName, w.Stream(), w))
+	}
+	c.candidates = c.set.NewCounter(candidatesName)
+	c.eventToMetric = c.set.NewPrometheusHistogramExt(eventToMetricName, eventToMetricBounds)
+	return c
+}
+
+// Add counts n records of s with outcome o. Dead and unmatched records have
+// methods of their own, which also count why.
+func (c *Counters) Add(s event.Stream, o Outcome, n int) {
+	counter := c.records[s][o]
+	if counter == nil {
+		panic(fmt.Sprintf("BUG: no record of %s ends as %s", s, o))
+	}
+	counter.Add(n)
+}
+
+// AddConsumed counts n records of s that were handed in.
+func (c *Counters) AddConsumed(s event.Stream, n int) { c.records[s][Consumed].Add(n) }
+
+// AddDead counts n records of s refused for reason r, which is not ReasonNone.
+func (c *Counters) AddDead(s event.Stream, r event.Reason, n int) {
+	if r == event.ReasonNone {
+		panic("BUG: a dead letter without a reason")
+	}
+	c.records[s][Dead].Add(n)
+	c.dead[s][r].Add(n)
+}
+
+// AddUnmatched counts n records that stay unmatched for the reason w.
+func (c *Counters) AddUnmatched(w Why, n int) {
+	c.records[w.Stream()][Unmatched].Add(n)
+	c.unmatched[w].Add(n)
+}
+
+// AddCandidates counts n candidates taken into the numbers.
+func (c *Counters) AddCandidates(n int) { c.candidates.Add(n) }
+
+// ObserveEventToMetric records how long an event took from its event time to
+// the numbers that queries see. A delay below zero, from a clock that is ahead,
+// counts as zero.
+func (c *Counters) ObserveEventToMetric(d time.Duration) {
+	c.eventToMetric.Update(max(0, d.Seconds()))
+}
+
+// Records is how many records of s were counted with outcome o since the start
+// of the process.
+func (c *Counters) Records(s event.Stream, o Outcome) int64 {
+	if counter := c.records[s][o]; counter != nil {
+		return int64(counter.Get())
+	}
+	return 0
+}
+
+// Streams is all record counts since the start of the process. Waiting is left
+// at 0: only the join knows it.
+func (c *Counters) Streams() [event.NumStreams]StreamCounts {
+	var out [event.NumStreams]StreamCounts
+	for s := range event.NumStreams {
+		out[s] = StreamCounts{
+			Consumed:    c.Records(s, Consumed),
+			Duplicate:   c.Records(s, Duplicate),
+			Conflicting: c.Records(s, Conflicting),
+			Dead:        c.Records(s, Dead),
+			Unmatched:   c.Records(s, Unmatched),
+			Late:        c.Records(s, Late),
+		}
+	}
+	for w := range NumWhys {
+		out[w.Stream()].Whys[w] = int64(c.unmatched[w].Get())
+	}
+	return out
+}
+
+// WriteText writes the set in the Prometheus text format, with TYPE lines.
+func (c *Counters) WriteText(w io.Writer) { c.set.WritePrometheus(w) }

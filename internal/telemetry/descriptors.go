@@ -1,0 +1,34 @@
+package telemetry
+
+const (
+	recordsName       = "rampgauge_records_total"
+	deadName          = "rampgauge_dead_letters_total"
+	unmatchedName     = "rampgauge_unmatched_records_total"
+	candidatesName    = "rampgauge_candidates_total"
+	eventToMetricName = "rampgauge_event_to_metric_seconds"
+)
+
+// Descriptor describes one metric family: what its text in the exposition and
+// in the reference says.
+type Descriptor struct {
+	Name   string
+	Type   string // counter, gauge, histogram or untyped
+	Labels []string
+	Help   string
+}
+
+// Descriptors lists the families of Counters.
+func Descriptors() []Descriptor {
+	return []Descriptor{
+		{recordsName, "counter", []string{"topic", "outcome"},
+			"Records by stream and outcome since the start; consumed counts all of them, each other outcome a part."},
+		{deadName, "counter", []string{"topic", "reason"},
+			"Records refused and sent to the dead letters, by reason."},
+		{unmatchedName, "counter", []string{"topic", "reason"},
+			"Records whose horizon passed without the record that they belong to, by what was missing."},
+		{candidatesName, "counter", nil,
+			"Candidates taken into the numbers."},
+		{eventToMetricName, "histogram", nil,
+			"Time from an event to the numbers that queries see."},
+	}
+}
