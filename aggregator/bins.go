@@ -111,7 +111,7 @@ func (h *Histogram) sub(o *Histogram) {
 // Bin holds the sums of one coarse bin of predictions.
 type Bin struct {
 	N                     int64
-	Prediction, Reference fixed.Int128 // Σwp, Σwr, units of 2^-40
+	Prediction, Reference fixed.Int128 // Σwp, Σwr, units of ProbBits
 }
 
 func (b *Bin) add(o *Bin) {

@@ -2,8 +2,8 @@ package aggregator
 
 import "math"
 
-// excessBits are the binary places of a score histogram's excess weights.
-const excessBits = 20
+// ExcessBits are the binary places of a score histogram's excess weights.
+const ExcessBits = 20
 
 // quantile reads the q-quantile off a histogram. A value is taken as the middle
 // of its bin, within 0.8 %. Without weights it is the linear interpolation
@@ -48,7 +48,7 @@ func weightedQuantile(counts, excess *Histogram, q float64) Number {
 		w := float64(counts.pages[i][j])
 		for k, o := range excess.octaves {
 			if o == octave {
-				w += math.Ldexp(float64(excess.pages[k][j]), -excessBits)
+				w += math.Ldexp(float64(excess.pages[k][j]), -ExcessBits)
 			}
 		}
 		return w

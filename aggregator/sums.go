@@ -20,17 +20,17 @@ type Sums struct {
 }
 
 // CandidateSums is about every candidate scored. Sums are weighted; the counts
-// inside tallies are not.
+// inside tallies are not. Units are those of package fixed.
 type CandidateSums struct {
 	All           Tally
 	WithReference Tally
-	Prediction    fixed.Int128 // Σwp, 2^-40
+	Prediction    fixed.Int128 // Σwp, ProbBits
 	// Paired is Σwp over the candidates that have a reference, Reference their
 	// Σwr: the two sides of calibration_vs_reference.
-	Paired, Reference fixed.Int128 // 2^-40
-	AbsLog, Log       fixed.Int128 // Σw|ln p − ln r| and Σw(ln p − ln r), 2^-30
+	Paired, Reference fixed.Int128 // ProbBits
+	AbsLog, Log       fixed.Int128 // Σw|ln p − ln r| and Σw(ln p − ln r), LogBits
 	Scores            Histogram    // of p, in candidates
-	ScoreExcess       Histogram    // of p, in excess weight, 2^-20
+	ScoreExcess       Histogram    // of p, in excess weight, ExcessBits
 	Bins              Bins
 	Families          []FamilyTally  // sorted by name
 	Versions          []VersionTally // sorted by query, then item version
@@ -60,20 +60,17 @@ type StageTally struct {
 type WinnerSums struct {
 	All               Tally
 	Labels            Tally        // winners whose label is 1
-	Prediction        fixed.Int128 // Σwp, 2^-40
+	Prediction        fixed.Int128 // Σwp
 	Paired, Reference fixed.Int128 // as for candidates
-	LogLoss           fixed.Int128 // Σw·−(y ln p + (1−y) ln(1−p)), 2^-30
-	Brier             fixed.Int128 // Σw(p−y)², 2^-40
-	Cost, Value       fixed.Int128 // Σw·micros, 2^-20
+	LogLoss           fixed.Int128 // Σw·−(y ln p + (1−y) ln(1−p)), LossBits
+	Brier             fixed.Int128 // Σw(p−y)², SquareBits
+	Cost, Value       fixed.Int128 // Σw·micros, MicrosBits
 	Bins              WinnerBins
 	Families          []FamilyTally
 	// Mature counts the winners whose attribution window had closed when the
 	// sums were read. It is filled by queries and never part of state.
 	Mature Tally
 }
-
-// MicrosBits are the binary places of Cost and Value.
-const MicrosBits = 20
 
 // TowerSums is about the calls to one tower.
 type TowerSums struct {

@@ -6,7 +6,7 @@ import "github.com/rampgauge/rampgauge/internal/fixed"
 // add beyond one each, so that unweighted traffic pays for the count only.
 type Tally struct {
 	N      int64        // things
-	Excess fixed.Int128 // Σ(w−1) in units of 2^-40
+	Excess fixed.Int128 // Σ(w−1), units of WeightBits
 }
 
 func (t *Tally) add(o Tally) {
@@ -19,7 +19,7 @@ func (t *Tally) sub(o Tally) {
 	t.Excess = t.Excess.Sub(o.Excess)
 }
 
-// Count adds n things of excess weight w−1 each, in units of 2^-40.
+// Count adds n things of excess weight w−1 each, in units of WeightBits.
 func (t *Tally) count(n, excess int64) {
 	t.N += n
 	if excess != 0 {
@@ -29,7 +29,7 @@ func (t *Tally) count(n, excess int64) {
 
 // Weight is Σw: the number of things the counted ones stand for.
 func (t Tally) Weight() float64 {
-	return fixed.FromInt64(t.N).Shl(fixed.ProbBits).Add(t.Excess).Float(fixed.ProbBits)
+	return fixed.FromInt64(t.N).Shl(fixed.WeightBits).Add(t.Excess).Float(fixed.WeightBits)
 }
 
 // Zero reports whether nothing is counted.

@@ -11,11 +11,16 @@ import (
 	"math/bits"
 )
 
-// ProbBits and LogBits are the binary places of the two formats: probabilities,
-// weights and their products in units of 2^-40, logarithms in units of 2^-30.
+// The binary places of the formats. Each is as fine as its sums can bear, so
+// that rounding single terms stays below 1e-8 of the sum even when every term
+// is the same.
 const (
-	ProbBits = 40
-	LogBits  = 30
+	ProbBits   = 48 // predictions and references: exact for float32 from 6e-8 up
+	WeightBits = 40 // sampling weights: exact for float32 from 8e-6 up
+	LogBits    = 40 // log ratios
+	LossBits   = 52 // log loss
+	SquareBits = 60 // squared errors
+	MicrosBits = 20 // weighted millionths of a currency unit
 )
 
 // Int128 is a signed 128-bit integer in two's complement. The zero value is 0.
@@ -79,13 +84,24 @@ func (a Int128) Float(places int) float64 {
 	return v
 }
 
-// Prob rounds v to units of 2^-40, halves away from zero. v must be finite and
-// below 2^22 in magnitude.
-func Prob(v float64) int64 { return int64(math.Round(v * (1 << ProbBits))) }
-
-// Log rounds v to units of 2^-30, halves away from zero. v must be finite and
-// below 2^32 in magnitude.
-func Log(v float64) int64 { return int64(math.Round(v * (1 << LogBits))) }
+// FromFloat rounds v to units of 2^-places, halves to even. v must be finite and
+// below 2^(126-places) in magnitude.
+func FromFloat(v float64, places int) Int128 {
+	if v == 0 {
+		return Int128{}
+	}
+	frac, exp := math.Frexp(v)
+	// v = m·2^(exp-53) with an integer m of 53 bits.
+	m := int64(math.Ldexp(frac, 53))
+	shift := exp - 53 + places
+	if shift >= 0 {
+		return FromInt64(m).Shl(uint(shift))
+	}
+	if shift < -60 {
+		return Int128{}
+	}
+	return FromInt64(int64(math.RoundToEven(math.Ldexp(float64(m), shift))))
+}
 
 // Mul returns the exact product a·b.
 func Mul(a, b int64) Int128 {
@@ -100,7 +116,10 @@ func Mul(a, b int64) Int128 {
 	return Int128{Hi: h, Lo: lo}
 }
 
-// Shl returns a·2^n for 0 < n < 64, wrapping at 2^127.
+// Shl returns a·2^n for 0 ≤ n < 128, wrapping at 2^127.
 func (a Int128) Shl(n uint) Int128 {
+	if n >= 64 {
+		return Int128{Hi: int64(a.Lo << (n - 64))}
+	}
 	return Int128{Hi: a.Hi<<n | int64(a.Lo>>(64-n)), Lo: a.Lo << n}
 }

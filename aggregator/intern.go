@@ -1,0 +1,185 @@
+package aggregator
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// interner numbers byte strings: the same bytes get the same number. Looking up
+// a known one does not allocate.
+type interner struct {
+	ids     map[string]int32
+	scratch []byte
+}
+
+func newInterner() interner { return interner{ids: map[string]int32{}} }
+
+// id returns the number of the bytes in scratch, and whether it is new.
+func (in *interner) id() (id int32, isNew bool) {
+	if id, ok := in.ids[string(in.scratch)]; ok {
+		return id, false
+	}
+	id = int32(len(in.ids))
+	in.ids[string(in.scratch)] = id
+	return id, true
+}
+
+func (in *interner) start() { in.scratch = in.scratch[:0] }
+
+func (in *interner) bytes(b []byte) {
+	in.scratch = binary.AppendUvarint(in.scratch, uint64(len(b)))
+	in.scratch = append(in.scratch, b...)
+}
+
+func (in *interner) float(v float64) {
+	in.scratch = binary.LittleEndian.AppendUint64(in.scratch, math.Float64bits(v))
+}
+
+func (in *interner) list(bs [][]byte) {
+	in.scratch = binary.AppendUvarint(in.scratch, uint64(len(bs)))
+	for _, b := range bs {
+		in.bytes(b)
+	}
+}
+
+// Route is the number of a set of cells that an auction counts in: one a
+// experiment that it takes part in. Routes belong to the Partition that made them.
+type Route int32
+
+// route lists the finest cells of one Route.
+type route struct{ targets []int32 }
+
+// target is one finest cell over all panes.
+type target struct {
+	experiment, arm string
+	ramp            float64
+	labels          []Label
+	keys            []Key // what it is published under: the total, and each slice
+	// The cell last used, which is nearly always the one used next.
+	cell *cell
+}
+
+// versionTable names what version indexes mean.
+type versionTable struct {
+	query string
+	items []string
+}
+
+// stageTable names what a pair of stage and optimization-type indexes means.
+type stageTable struct{ stages, types []string }
+
+// Route numbers the cells that an auction counts in.
+func (p *Partition) Route(e *event.Prediction) Route {
+	p.routeIDs.start()
+	for i := range e.Assignments {
+		a := &e.Assignments[i]
+		p.routeIDs.bytes(a.Experiment)
+		p.routeIDs.bytes(a.Arm)
+		p.routeIDs.float(a.RampPercent)
+	}
+	p.routeIDs.scratch = append(p.routeIDs.scratch, 0xff)
+	for i := range e.Dimensions {
+		if d := &e.Dimensions[i]; p.opts.EachDimension || p.keeps(d.Key) {
+			p.routeIDs.bytes(d.Key)
+			p.routeIDs.bytes(d.Value)
+		}
+	}
+	id, isNew := p.routeIDs.id()
+	if isNew {
+		p.routes = append(p.routes, p.newRoute(e))
+	}
+	return Route(id)
+}
+
+func (p *Partition) keeps(dimension []byte) bool {
+	for _, name := range p.dimensions {
+		if name == string(dimension) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Partition) newRoute(e *event.Prediction) route {
+	var labels []Label
+	for _, d := range e.Dimensions {
+		if p.opts.EachDimension || p.keeps(d.Key) {
+			labels = append(labels, Label{string(d.Key), string(d.Value)})
+		}
+	}
+	var r route
+	for _, a := range e.Assignments {
+		t := target{experiment: string(a.Experiment), arm: string(a.Arm), ramp: a.RampPercent, labels: labels}
+		t.keys = p.publishedKeys(&t)
+		r.targets = append(r.targets, int32(len(p.targets)))
+		p.targets = append(p.targets, t)
+	}
+	return r
+}
+
+// publishedKeys lists the total of a target and the slices that it is part of.
+func (p *Partition) publishedKeys(t *target) []Key {
+	base := Key{Experiment: t.experiment, Arm: t.arm, RampPercent: t.ramp}
+	keys := []Key{base}
+	seen := map[Labels]bool{"": true}
+	add := func(names []string) {
+		if labels, ok := project(t.labels, names); ok && !seen[labels] {
+			seen[labels] = true
+			k := base
+			k.Labels = labels
+			keys = append(keys, k)
+		}
+	}
+	for _, names := range p.opts.Slices {
+		add(names)
+	}
+	if p.opts.EachDimension {
+		for _, l := range t.labels {
+			add([]string{l.Name})
+		}
+	}
+	return keys
+}
+
+// Families numbers a feature-family table.
+func (p *Partition) Families(names [][]byte) int32 {
+	p.familyIDs.start()
+	p.familyIDs.list(names)
+	id, isNew := p.familyIDs.id()
+	if isNew {
+		p.families = append(p.families, cloneStrings(names))
+	}
+	return id
+}
+
+func (p *Partition) versionTable(e *event.Prediction) int32 {
+	p.versionIDs.start()
+	p.versionIDs.bytes(e.QueryEmbeddingVersion)
+	p.versionIDs.list(e.Candidates.ItemVersions)
+	id, isNew := p.versionIDs.id()
+	if isNew {
+		p.versions = append(p.versions, versionTable{string(e.QueryEmbeddingVersion), cloneStrings(e.Candidates.ItemVersions)})
+	}
+	return id
+}
+
+func (p *Partition) stageTable(c *event.Candidates) int32 {
+	p.stageIDs.start()
+	p.stageIDs.list(c.Stages)
+	p.stageIDs.list(c.OptTypes)
+	id, isNew := p.stageIDs.id()
+	if isNew {
+		p.stages = append(p.stages, stageTable{cloneStrings(c.Stages), cloneStrings(c.OptTypes)})
+	}
+	return id
+}
+
+func cloneStrings(bs [][]byte) []string {
+	out := make([]string, len(bs))
+	for i, b := range bs {
+		out[i] = string(b)
+	}
+	return out
+}

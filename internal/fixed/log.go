@@ -1,0 +1,75 @@
+package fixed
+
+import "math"
+
+// logTableBits is how many mantissa bits pick a table entry. With 7 the reduced
+// argument is below 2^-7.9 and five terms of its series reach 2^-52.
+const logTableBits = 7
+
+// logTable holds, for each of 2^7 equal parts of [1, 2), the inverse of a point
+// near its middle and the point's logarithm.
+var logTable = makeLogTable()
+
+type logEntry struct{ inverse, log float64 }
+
+func makeLogTable() (t [1 << logTableBits]logEntry) {
+	for i := range t {
+		middle := 1 + (float64(i)+0.5)/(1<<logTableBits)
+		// The inverse is cut to 20 bits: its product with a float32 mantissa is
+		// then exact, and the logarithm is taken of the very value used.
+		inverse := math.Ldexp(math.Round(math.Ldexp(1/middle, 20)), -20)
+		t[i] = logEntry{inverse, logExact(1 / inverse)}
+	}
+	return t
+}
+
+// logExact is ln x for x in [1, 2) by the series of artanh, written out so that
+// the table does not depend on the platform's math.Log.
+func logExact(x float64) float64 {
+	z := (x - 1) / (x + 1)
+	z2 := float64(z * z)
+	sum, term := 0.0, z
+	for k := 1.0; k < 60; k += 2 {
+		sum += float64(term / k)
+		term = float64(term * z2)
+	}
+	return 2 * sum
+}
+
+// Ln is the natural logarithm of a positive, finite, normal x, with an absolute
+// error below 1e-15·(1+|ln x|). Unlike math.Log it gives the same bits on every
+// platform, on which the equality of sums across machines rests: products are
+// converted explicitly, which forbids the compiler to fuse them into the
+// additions that follow.
+func Ln(x float64) float64 {
+	bits := math.Float64bits(x)
+	e := int(bits>>52) - 1023
+	entry := &logTable[bits>>(52-logTableBits)&(1<<logTableBits-1)]
+	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52)
+	r := float64(m*entry.inverse) - 1
+	return float64(float64(e)*math.Ln2) + entry.log + log1pSmall(r)
+}
+
+// log1pSmall is ln(1+r) for |r| < 2^-7.9.
+func log1pSmall(r float64) float64 {
+	r2 := float64(r * r)
+	low := 0.5 - float64(r*(1.0/3))
+	high := 0.25 - float64(r*(1.0/5)) + float64(r2*(1.0/6))
+	return r - float64(r2*(low+float64(r2*high)))
+}
+
+// roundingMagic is 1.5·2^52: adding it leaves an integer in the low bits of the
+// sum, rounded half to even.
+const roundingMagic = 0x1.8p52
+
+// LogRatio is ln(p/r) of two positive normal numbers in units of 2^-40.
+func LogRatio(p, r float32) int64 {
+	v := Ln(float64(p)/float64(r)) * (1 << LogBits)
+	return int64(math.Float64bits(v+roundingMagic)) - int64(math.Float64bits(roundingMagic))
+}
+
+// Loss is −ln x in units of 2^-52, for the x in (0, 1] that a prediction gave
+// to what happened.
+func Loss(x float64) int64 {
+	return int64(math.RoundToEven(-Ln(x) * (1 << LossBits)))
+}

@@ -1,0 +1,66 @@
+package fixed
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestLn(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	check := func(x float64) {
+		want := math.Log(x)
+		if got := Ln(x); math.Abs(got-want) > 1e-15*(1+math.Abs(want)) {
+			t.Errorf("Ln(%v) = %.17g, want %.17g: off by %.2g", x, got, want, got-want)
+		}
+	}
+	for _, x := range []float64{1, 0.5, 2, 1 - 0x1p-53, 1 + 0x1p-52, 0x1p-1022, math.MaxFloat64, 1 - 1e-5, 1 - 1e-7, 0.999} {
+		check(x)
+	}
+	for range 200_000 {
+		check(math.Exp(20 * (r.Float64() - 0.5)))
+		check(1 - math.Exp(-16*r.Float64()))
+	}
+}
+
+// ln(1−p) for tiny p is where a log loss made of many equal terms would show a
+// relative error.
+func TestLossOfTinyPredictions(t *testing.T) {
+	for _, p := range []float64{1e-3, 1e-4, 1e-5, 1e-6} {
+		want := p + p*p/2 + p*p*p/3
+		got := float64(Loss(1-p)) / (1 << LossBits)
+		if math.Abs(got-want)/want > 1e-8 {
+			t.Errorf("Loss(1-%g) = %g, want %g", p, got, want)
+		}
+	}
+}
+
+func TestLogRatio(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 100_000 {
+		p, q := float32(math.Exp(-12*r.Float64())), float32(math.Exp(-12*r.Float64()))
+		want := math.Log(float64(p) / float64(q))
+		got := float64(LogRatio(p, q)) / (1 << LogBits)
+		if math.Abs(got-want) > 0x1p-40 {
+			t.Fatalf("LogRatio(%v, %v) = %v, want %v", p, q, got, want)
+		}
+		if LogRatio(p, p) != 0 {
+			t.Fatalf("LogRatio(%v, %v) = %d, want 0", p, p, LogRatio(p, p))
+		}
+	}
+}
+
+func BenchmarkLogRatio(b *testing.B) {
+	p := make([]float32, 1024)
+	for i := range p {
+		p[i] = float32(i+1) / 1100
+	}
+	var sum int64
+	for b.Loop() {
+		for i := range p {
+			sum += LogRatio(p[i], p[1023-i])
+		}
+	}
+	_ = sum
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/candidate")
+}
