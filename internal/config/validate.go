@@ -9,19 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
-// ownLabels are the labels of rampgauge's metrics and of those who scrape them:
-// a dimension of the same name would collide.
-var ownLabels = []string{
-	"experiment", "arm", "ramp_percent", "window", "population", "family", "version", "distance",
-	"tower", "quantile", "stage", "topic", "rule", "partition", "outcome", "le", "job", "instance",
-}
-
-// Reserved says whether name is a label of rampgauge's own or of Prometheus, so
+// reserved says whether name is a label of rampgauge's own or of Prometheus, so
 // that no dimension may be named so.
-func Reserved(name string) bool {
-	return slices.Contains(ownLabels, name) || strings.HasPrefix(name, "__")
+func reserved(name string) bool {
+	return slices.Contains(event.DefaultLabelNames(), name) || strings.HasPrefix(name, "__")
 }
 
 // validate reports every rule that the values break. A key that has a problem
@@ -193,7 +188,7 @@ func (d *decoder) slices(list [][]string) {
 		for j, name := range slice {
 			p := fmt.Sprintf("%s[%d]", path, j)
 			d.require(isName(name), p, "%q is not a dimension's name; want letters, digits and _, not first a digit", name)
-			d.require(!Reserved(name), p, "%q is a label of rampgauge's own; no dimension may be named so", name)
+			d.require(!reserved(name), p, "%q is a label of rampgauge's own; no dimension may be named so", name)
 			d.require(!slices.Contains(slice[:j], name), p, "%q is repeated", name)
 		}
 		// Order does not matter to a breakdown.
