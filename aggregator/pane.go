@@ -36,15 +36,28 @@ func floorTo(t, width int64) int64 {
 // At is the pane that event time t belongs to when the newest event is at newest.
 func (l Levels) At(t, newest int64) Pane {
 	width := l.Fine.Milliseconds()
-	minute := max(width, time.Minute.Milliseconds())
-	hour := time.Hour.Milliseconds()
 	switch {
-	case t < floorTo(newest-l.MinuteFor.Milliseconds(), hour):
-		width = hour
-	case t < floorTo(newest-l.FineFor.Milliseconds(), minute):
-		width = minute
+	case t < l.hourEdge(newest):
+		width = time.Hour.Milliseconds()
+	case t < l.minuteEdge(newest):
+		width = l.minuteWidth()
 	}
 	return Pane{StartMs: floorTo(t, width), WidthMs: width}
+}
+
+// minuteWidth is a minute, or the width of a fine pane where that is wider.
+func (l Levels) minuteWidth() int64 {
+	return max(l.Fine.Milliseconds(), time.Minute.Milliseconds())
+}
+
+// minuteEdge is the event time below which panes are minutes or wider.
+func (l Levels) minuteEdge(newest int64) int64 {
+	return floorTo(newest-l.FineFor.Milliseconds(), l.minuteWidth())
+}
+
+// hourEdge is the event time below which panes are hours.
+func (l Levels) hourEdge(newest int64) int64 {
+	return floorTo(newest-l.MinuteFor.Milliseconds(), time.Hour.Milliseconds())
 }
 
 // Horizon is the earliest event time that is kept when the newest event is at newest.

@@ -1,0 +1,215 @@
+package aggregator
+
+import (
+	"math"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/internal/fixed"
+)
+
+// measures is what an unweighted auction adds to each of its cells, worked out
+// once: logarithms, and counts by family, version and stage.
+type measures struct {
+	referenced  int64
+	unpaired    fixed.Int128 // Σp of candidates without reference
+	absLog, log fixed.Int128
+
+	families int32 // family table, -1: none listed
+	present  [64]int64
+	bits     positional
+
+	versions     int32 // version table, -1: none
+	versionCount []int64
+
+	stages     int32 // stage table, -1: none
+	stageCount []int64
+}
+
+func (m *measures) take(p *Partition, e *event.Prediction) {
+	c := &e.Candidates
+	m.takeLogs(c)
+	m.families = -1
+	if len(c.FeaturesPresent) > 0 {
+		m.families = p.Families(c.FeatureFamilies)
+		m.present = [64]int64{}
+		m.countFeatures(c.FeaturesPresent)
+	}
+	m.versions = -1
+	if len(c.ItemVersionIdx) > 0 {
+		m.versions = p.versionTable(e)
+		m.versionCount = zeroed(m.versionCount, len(c.ItemVersions))
+		for _, v := range c.ItemVersionIdx {
+			m.versionCount[v]++
+		}
+	}
+	m.stages = -1
+	if len(c.StageIdx) > 0 {
+		m.stages = p.stageTable(c)
+		m.countStages(c)
+	}
+}
+
+// logChunk is how many log ratios a 64-bit sum takes: none exceeds 88·2^40.
+const logChunk = 1 << 15
+
+func (m *measures) takeLogs(c *event.Candidates) {
+	m.referenced, m.unpaired = 0, fixed.Int128{}
+	m.absLog, m.log = fixed.Int128{}, fixed.Int128{}
+	predictions, references := c.Predictions, c.References
+	if len(references) == 0 {
+		for _, p := range predictions {
+			m.unpaired.AddInt64(toProb(p))
+		}
+		return
+	}
+	for len(references) > 0 {
+		n := min(len(references), logChunk)
+		m.addLogs(predictions[:n], references[:n])
+		predictions, references = predictions[n:], references[n:]
+	}
+}
+
+func (m *measures) addLogs(predictions, references []float32) {
+	var abs, sum, referenced int64
+	references = references[:len(predictions)]
+	for i, p := range predictions {
+		r := references[i]
+		if r == 0 {
+			m.unpaired.AddInt64(toProb(p))
+			continue
+		}
+		referenced++
+		d := fixed.LogRatio(p, r)
+		sum += d
+		abs += max(d, -d)
+	}
+	m.referenced += referenced
+	m.absLog.AddInt64(abs)
+	m.log.AddInt64(sum)
+}
+
+// countFeatures counts the families present. Candidates of one auction mostly
+// share their mask, since most families belong to the user or the request.
+func (m *measures) countFeatures(masks []uint64) {
+	same := 1
+	for same < len(masks) && masks[same] == masks[0] {
+		same++
+	}
+	for f, w := 0, masks[0]; w != 0; f, w = f+1, w>>1 {
+		m.present[f] += int64(w&1) * int64(same)
+	}
+	if same < len(masks) {
+		m.bits.add(masks[same:], &m.present)
+		m.bits.drain(&m.present)
+	}
+}
+
+func (m *measures) countStages(c *event.Candidates) {
+	types := max(1, len(c.OptTypes))
+	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
+	if len(c.OptTypeIdx) == 0 {
+		for _, s := range c.StageIdx {
+			m.stageCount[int(s)*types]++
+		}
+		return
+	}
+	optTypes := c.OptTypeIdx[:len(c.StageIdx)]
+	for i, s := range c.StageIdx {
+		m.stageCount[int(s)*types+int(optTypes[i])]++
+	}
+}
+
+func zeroed(s []int64, n int) []int64 {
+	if cap(s) < n {
+		return make([]int64, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+func (m *measures) addTo(cell *cell, c *event.Candidates) {
+	n := int64(c.Len())
+	cell.n += n
+	cell.referenced += m.referenced
+	cell.unpaired = cell.unpaired.Add(m.unpaired)
+	cell.absLog = cell.absLog.Add(m.absLog)
+	cell.log = cell.log.Add(m.log)
+	cell.scores.add(c.Predictions, c.References)
+	if m.families >= 0 {
+		cov := coverageOf(&cell.candidateCov, m.families)
+		cov.listed += n
+		for f := range c.FeatureFamilies {
+			cov.present[f] += m.present[f]
+		}
+	}
+	if m.versions >= 0 {
+		addCounts(countsOf(&cell.versions, m.versions, len(m.versionCount)), m.versionCount)
+	}
+	if m.stages >= 0 {
+		addCounts(countsOf(&cell.stages, m.stages, len(m.stageCount)), m.stageCount)
+	}
+}
+
+func addCounts(dst *counts, src []int64) {
+	for i, n := range src {
+		dst.n[i] += n
+	}
+}
+
+// excessOf is w−1 in units of 2^-40. The decoder bounds weights, so that it fits.
+func excessOf(w float32) int64 {
+	return int64(math.RoundToEven((float64(w) - 1) * (1 << fixed.WeightBits)))
+}
+
+// addWeighted is the path of auctions with a sample weight: one candidate at a
+// time, in 128 bits.
+func (p *Partition) addWeighted(s *CandidateSums, e *event.Prediction) {
+	c := &e.Candidates
+	w := float64(e.Weight())
+	excess := excessOf(e.Weight())
+	scoreExcess := int64(math.RoundToEven((w - 1) * (1 << ExcessBits)))
+	for i, pred := range c.Predictions {
+		b := math.Float32bits(pred)
+		wp := fixed.FromFloat(w*float64(pred), fixed.ProbBits)
+		s.All.count(1, excess)
+		s.Prediction = s.Prediction.Add(wp)
+		s.Scores.Count(pred, 1)
+		s.ScoreExcess.Count(pred, scoreExcess)
+		bin := &s.Bins.at(uint8(octaveOf(b)))[coarseOf(b)]
+		bin.N++
+		bin.Prediction = bin.Prediction.Add(wp)
+		if len(c.References) > 0 && c.References[i] != 0 {
+			wr := fixed.FromFloat(w*float64(c.References[i]), fixed.ProbBits)
+			log := w * fixed.LnRatio(pred, c.References[i])
+			s.WithReference.count(1, excess)
+			s.Paired = s.Paired.Add(wp)
+			s.Reference = s.Reference.Add(wr)
+			bin.Reference = bin.Reference.Add(wr)
+			s.Log = s.Log.Add(fixed.FromFloat(log, fixed.LogBits))
+			s.AbsLog = s.AbsLog.Add(fixed.FromFloat(math.Abs(log), fixed.LogBits))
+		}
+		if len(c.ItemVersionIdx) > 0 {
+			v := VersionTally{Query: string(e.QueryEmbeddingVersion), Item: string(c.ItemVersions[c.ItemVersionIdx[i]])}
+			keyed(&s.Versions, &v, compareVersions).Tally.count(1, excess)
+		}
+		if len(c.StageIdx) > 0 {
+			for reached := range c.StageIdx[i] + 1 {
+				st := StageTally{Stage: string(c.Stages[reached])}
+				if len(c.OptTypeIdx) > 0 {
+					st.OptimizationType = string(c.OptTypes[c.OptTypeIdx[i]])
+				}
+				keyed(&s.Stages, &st, compareStages).Tally.count(1, excess)
+			}
+		}
+		if len(c.FeaturesPresent) > 0 {
+			for f, name := range c.FeatureFamilies {
+				fam := keyed(&s.Families, &FamilyTally{Family: string(name)}, compareFamilies)
+				fam.Listed.count(1, excess)
+				if c.FeaturesPresent[i]>>f&1 != 0 {
+					fam.Present.count(1, excess)
+				}
+			}
+		}
+	}
+}
