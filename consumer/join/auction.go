@@ -1,0 +1,267 @@
+package join
+
+import (
+	"math"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// Prediction takes one decoded prediction. It may drop candidates from e that
+// are known already.
+func (j *Joiner) Prediction(e *event.Prediction) {
+	j.observe(e.EventTimeMs)
+	id := makeID(e.AuctionID)
+	if j.items.repeats(&e.Candidates) {
+		j.dropRepeats(e)
+	}
+	if p, b := j.tier.head(id); p != nil {
+		if !j.dropKnown(e, p, b) {
+			return
+		}
+	} else if e.EventTimeMs < j.tier.evicted {
+		j.counts.Streams[event.Predictions].Late++
+		return
+	}
+	route := j.sink.Route(e)
+	families := int32(-1)
+	if len(e.Candidates.FeaturesPresent) > 0 {
+		families = j.sink.Families(e.Candidates.FeatureFamilies)
+	}
+	j.sink.Candidates(route, e)
+	if len(e.TowerCalls) > 0 {
+		j.sink.Calls(route, e)
+	}
+	j.counts.Candidates += int64(e.Candidates.Len())
+	j.tier.put(id, route, families, e)
+	if len(j.waiting) > 0 {
+		j.resolveWaiting(id)
+	}
+	j.evictAuctions()
+}
+
+// dropRepeats drops all but the first of each item that a record lists twice.
+func (j *Joiner) dropRepeats(e *event.Prediction) {
+	c := &e.Candidates
+	first := map[uint64]int{}
+	conflict := false
+	j.keep = j.keep[:0]
+	for i, item := range c.ItemIDs {
+		k, seen := first[item]
+		if !seen {
+			first[item] = i
+			j.keep = append(j.keep, i)
+			continue
+		}
+		conflict = conflict || !sameCandidate(c, i, c.Predictions[k], referenceOf(c, k), featuresOf(c, k))
+	}
+	if conflict {
+		j.counts.Streams[event.Predictions].Conflicting++
+	}
+	keepOnly(c, j.keep)
+}
+
+// dropKnown drops from e what earlier records of its auction have brought, and
+// reports whether anything is left to count.
+func (j *Joiner) dropKnown(e *event.Prediction, head *part, hb *bucket) bool {
+	c := &e.Candidates
+	conflict := false
+	j.keep = j.keep[:0]
+	known := j.knownItems(head, hb, c.Len())
+	for i, item := range c.ItemIDs {
+		prediction, reference, features, p := known(item)
+		switch {
+		case p == nil:
+			j.keep = append(j.keep, i)
+		case p.timeMs != e.EventTimeMs || p.weight != e.Weight() || !sameCandidate(c, i, prediction, reference, features):
+			conflict = true
+		}
+	}
+	newCalls := j.dropKnownCalls(e, head, hb)
+	if conflict {
+		j.counts.Streams[event.Predictions].Conflicting++
+	}
+	if len(j.keep) == 0 && !newCalls {
+		if !conflict {
+			j.counts.Streams[event.Predictions].Duplicate++
+		}
+		return false
+	}
+	keepOnly(c, j.keep)
+	return true
+}
+
+type known func(item uint64) (prediction, reference float32, features uint64, p *part)
+
+// knownItems returns a look-up over an auction's parts: a scan while that is
+// cheap, a map for auctions of many candidates or parts.
+func (j *Joiner) knownItems(head *part, hb *bucket, n int) known {
+	total := 0
+	for p := head; p != nil; p, _ = j.tier.next(p) {
+		total += int(p.n)
+	}
+	if n*total <= 4096 {
+		return func(item uint64) (float32, float32, uint64, *part) {
+			for p, b := head, hb; p != nil; p, b = j.tier.next(p) {
+				if i := b.find(p, item); i >= 0 {
+					prediction, reference, features := b.candidate(p, i)
+					return prediction, reference, features, p
+				}
+			}
+			return 0, 0, 0, nil
+		}
+	}
+	type place struct {
+		part   *part
+		bucket *bucket
+		i      int
+	}
+	places := make(map[uint64]place, total)
+	for p, b := head, hb; p != nil; p, b = j.tier.next(p) {
+		for i, item := range b.items[p.items : p.items+int(p.n)] {
+			places[item] = place{p, b, i}
+		}
+	}
+	return func(item uint64) (float32, float32, uint64, *part) {
+		pl, ok := places[item]
+		if !ok {
+			return 0, 0, 0, nil
+		}
+		prediction, reference, features := pl.bucket.candidate(pl.part, pl.i)
+		return prediction, reference, features, pl.part
+	}
+}
+
+// dropKnownCalls drops the calls that the auction's parts have brought. Parts
+// of one auction may each repeat its calls or bring their own, so what counts
+// is how often a call appears in the record that has it most often.
+func (j *Joiner) dropKnownCalls(e *event.Prediction, head *part, hb *bucket) bool {
+	if len(e.TowerCalls) == 0 {
+		return false
+	}
+	var fresh []event.TowerCall
+	for i := range e.TowerCalls {
+		this := makeCall(&e.TowerCalls[i])
+		nth := 1
+		for k := range i {
+			if makeCall(&e.TowerCalls[k]) == this {
+				nth++
+			}
+		}
+		if nth > j.countedCalls(head, hb, this) {
+			fresh = append(fresh, e.TowerCalls[i])
+		}
+	}
+	e.TowerCalls = fresh
+	return len(fresh) > 0
+}
+
+func (j *Joiner) countedCalls(p *part, b *bucket, c call) int {
+	n := 0
+	for ; p != nil; p, b = j.tier.next(p) {
+		for _, have := range b.calls[p.calls : p.calls+int(p.numCalls)] {
+			if have == c {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func makeCall(c *event.TowerCall) call {
+	return call{tower: uint32(xxh3.Hash(c.Tower)), latency: c.LatencyUs, outcome: c.Outcome}
+}
+
+func referenceOf(c *event.Candidates, i int) float32 {
+	if len(c.References) == 0 {
+		return 0
+	}
+	return c.References[i]
+}
+
+func featuresOf(c *event.Candidates, i int) uint64 {
+	if len(c.FeaturesPresent) == 0 {
+		return 0
+	}
+	return c.FeaturesPresent[i]
+}
+
+func sameCandidate(c *event.Candidates, i int, prediction, reference float32, features uint64) bool {
+	return c.Predictions[i] == prediction && referenceOf(c, i) == reference && featuresOf(c, i) == features
+}
+
+// keepOnly reduces every column to the candidates at the given places, which ascend.
+func keepOnly(c *event.Candidates, keep []int) {
+	if len(keep) == c.Len() {
+		return
+	}
+	n := c.Len()
+	c.ItemIDs = pick(c.ItemIDs, keep, n)
+	c.Predictions = pick(c.Predictions, keep, n)
+	c.References = pick(c.References, keep, n)
+	c.FeaturesPresent = pick(c.FeaturesPresent, keep, n)
+	c.ItemVersionIdx = pick(c.ItemVersionIdx, keep, n)
+	c.StageIdx = pick(c.StageIdx, keep, n)
+	c.OptTypeIdx = pick(c.OptTypeIdx, keep, n)
+	c.AdvertiserIDs = pick(c.AdvertiserIDs, keep, n)
+	c.Utilities = pick(c.Utilities, keep, n)
+	for i := range c.Shadow {
+		c.Shadow[i].Predictions = pick(c.Shadow[i].Predictions, keep, n)
+	}
+}
+
+func pick[T any](column []T, keep []int, n int) []T {
+	if len(column) != n {
+		return column
+	}
+	for to, from := range keep {
+		column[to] = column[from]
+	}
+	return column[:len(keep)]
+}
+
+// itemSet tells whether a record lists an item twice: a hash table that is
+// cleared by moving on to the next stamp.
+type itemSet struct {
+	stamp uint32
+	slots []itemSlot
+	shift uint
+}
+
+type itemSlot struct {
+	stamp uint32
+	index uint32
+}
+
+func (s *itemSet) repeats(c *event.Candidates) bool {
+	items := c.ItemIDs
+	if len(items) < 2 {
+		return false
+	}
+	if len(s.slots) < 4*len(items) || s.stamp == math.MaxUint32 {
+		size := 64
+		s.shift = 64 - 6
+		for size < 4*len(items) {
+			size *= 2
+			s.shift--
+		}
+		s.slots = make([]itemSlot, size)
+		s.stamp = 0
+	}
+	s.stamp++
+	mask := uint64(len(s.slots) - 1)
+	for i, item := range items {
+		for h := item * 0x9e3779b97f4a7c15 >> s.shift; ; h = (h + 1) & mask {
+			slot := &s.slots[h]
+			if slot.stamp != s.stamp {
+				*slot = itemSlot{s.stamp, uint32(i)}
+				break
+			}
+			if items[slot.index] == item {
+				return true
+			}
+		}
+	}
+	return false
+}

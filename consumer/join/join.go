@@ -1,0 +1,330 @@
+package join
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// Joiner is the join of one partition.
+type Joiner struct {
+	opts   Options
+	window int64 // ms
+	attrib int64 // ms
+	sink   Sink
+	tier   *tier
+	store  Store
+	// waiting finds the first row that waits for an auction.
+	waiting  map[ID]ID
+	horizons horizons
+	newest   int64 // newest event time of any stream, ms
+	counts   Counts
+	items    itemSet
+	keep     []int
+	row      Row // scratch
+	other    Row // scratch of what row's handling touches beside it
+}
+
+// New returns a Joiner with an empty memory tier over a Store.
+func New(opts Options, store Store, sink Sink) *Joiner {
+	window := opts.Window.Milliseconds()
+	return &Joiner{
+		opts: opts, window: window, attrib: opts.AttributionWindow.Milliseconds(),
+		sink: sink, store: store, waiting: map[ID]ID{},
+		// Eight buckets a window keep little beyond it, and few to look through.
+		tier: newTier(max(window/8, time.Second.Milliseconds())),
+	}
+}
+
+func (j *Joiner) observe(ms int64) { j.newest = max(j.newest, ms) }
+
+// Impression takes one decoded impression.
+func (j *Joiner) Impression(e *event.Impression) {
+	j.observe(e.EventTimeMs)
+	id, auction := makeID(e.ImpressionID), makeID(e.AuctionID)
+	row := &j.row
+	counts := &j.counts.Streams[event.Impressions]
+	if !j.store.Get(id, row) {
+		if e.EventTimeMs < j.store.EvictedMs() {
+			counts.Late++
+			return
+		}
+		*row = Row{ID: id, Conversions: row.Conversions[:0]}
+	}
+	if row.State&HasImpression != 0 {
+		if row.Auction == auction && row.Item == e.ItemID && row.Winner.TimeMs == e.EventTimeMs && row.Winner.CostMicros == e.CostMicros {
+			counts.Duplicate++
+		} else {
+			counts.Conflicting++
+		}
+		return
+	}
+	row.State |= HasImpression
+	row.Auction, row.Item = auction, e.ItemID
+	row.Winner = Winner{TimeMs: e.EventTimeMs, CostMicros: e.CostMicros}
+	j.adopt(row)
+	if j.match(row) {
+		j.settle(row)
+	} else {
+		row.AuctionWaiting = j.waiting[auction]
+		j.waiting[auction] = id
+		counts.Waiting++
+		j.horizons.push(e.EventTimeMs+j.window, id, ID{})
+		j.giveUpIfOutside(row)
+	}
+	j.store.Put(row, e.EventTimeMs)
+}
+
+// adopt takes the conversions that came before their impression out of the
+// unmatched.
+func (j *Joiner) adopt(row *Row) {
+	counts := &j.counts.Streams[event.Conversions]
+	for i := range row.Conversions {
+		c := &row.Conversions[i]
+		if c.State&Orphaned != 0 {
+			counts.Unmatched--
+			c.State &^= Orphaned
+		} else {
+			counts.Waiting--
+		}
+		j.countOutside(row, c)
+	}
+}
+
+// countOutside counts a conversion that its impression's label cannot use.
+func (j *Joiner) countOutside(row *Row, c *Conversion) {
+	if c.State&Seen != 0 && !j.usable(row, c) {
+		j.counts.Streams[event.Conversions].Outside++
+	}
+}
+
+func (j *Joiner) usable(row *Row, c *Conversion) bool {
+	t := row.Winner.TimeMs
+	return c.State&Counted != 0 && c.TimeMs >= t && c.TimeMs <= t+j.attrib
+}
+
+// match looks for the row's candidate, and tells the Sink of the winner when it
+// is found within the window.
+func (j *Joiner) match(row *Row) bool {
+	for p, b := j.tier.head(row.Auction); p != nil; p, b = j.tier.next(p) {
+		i := b.find(p, row.Item)
+		if distance := row.Winner.TimeMs - p.timeMs; i < 0 || distance > j.window || distance < -j.window {
+			continue
+		}
+		w := &row.Winner
+		w.Route, w.Families, w.Weight, w.UnitID = p.route, p.families, p.weight, p.unitID
+		w.Prediction, w.Reference, w.Features = b.candidate(p, i)
+		row.State |= HasWinner
+		j.sink.Winner(w)
+		return true
+	}
+	return false
+}
+
+// settle tells the Sink what the row's conversions now make of its label and value.
+func (j *Joiner) settle(row *Row) {
+	if row.State&HasWinner == 0 {
+		return
+	}
+	var positive bool
+	var value int64
+	for i := range row.Conversions {
+		c := &row.Conversions[i]
+		if c.State&(Seen|Retracted) == Seen && j.usable(row, c) {
+			positive = true
+			value += c.Value
+		}
+	}
+	if positive != (row.State&Positive != 0) {
+		row.State ^= Positive
+		j.sink.Label(&row.Winner, positive)
+	}
+	if value != row.Value {
+		j.sink.Value(&row.Winner, value-row.Value)
+		row.Value = value
+	}
+}
+
+// resolveWaiting matches the rows that wait for an auction, of which a part has
+// just come.
+func (j *Joiner) resolveWaiting(auction ID) {
+	id, ok := j.waiting[auction]
+	if !ok {
+		return
+	}
+	delete(j.waiting, auction)
+	counts := &j.counts.Streams[event.Impressions]
+	row := &j.row
+	for id != (ID{}) && j.store.Get(id, row) {
+		next := row.AuctionWaiting
+		row.AuctionWaiting = ID{}
+		if row.State&Unmatched != 0 {
+			counts.Unmatched--
+			counts.UnmatchedBy[row.Mismatch]--
+			counts.Waiting++
+		}
+		if j.match(row) {
+			counts.Waiting--
+			row.State &^= Unmatched
+			j.settle(row)
+		} else {
+			row.AuctionWaiting = j.waiting[auction]
+			j.waiting[auction] = id
+			if row.State&Unmatched != 0 {
+				j.giveUp(row, j.missing(row))
+			}
+			j.giveUpIfOutside(row)
+		}
+		j.store.Put(row, row.Winner.TimeMs)
+		id = next
+	}
+}
+
+// giveUpIfOutside counts a row as unmatched without waiting for its horizon
+// when its candidate is known and too far away in time.
+func (j *Joiner) giveUpIfOutside(row *Row) {
+	if row.State&Unmatched == 0 && j.missing(row) == OutsideWindow {
+		j.giveUp(row, OutsideWindow)
+	}
+}
+
+// giveUp counts a waiting row as unmatched. It stays findable, in case its
+// auction comes after all.
+func (j *Joiner) giveUp(row *Row, mismatch Mismatch) {
+	counts := &j.counts.Streams[event.Impressions]
+	counts.Waiting--
+	counts.Unmatched++
+	counts.UnmatchedBy[mismatch]++
+	row.State |= Unmatched
+	row.Mismatch = mismatch
+}
+
+// Conversion takes one decoded conversion.
+func (j *Joiner) Conversion(e *event.Conversion) {
+	j.observe(e.EventTimeMs)
+	impression, id := makeID(e.ImpressionID), makeID(e.ConversionID)
+	row := &j.row
+	if !j.store.Get(impression, row) {
+		*row = Row{ID: impression, Conversions: row.Conversions[:0]}
+	}
+	i := slices.IndexFunc(row.Conversions, func(c Conversion) bool { return c.ID == id })
+	isNew := i < 0
+	if isNew {
+		i = len(row.Conversions)
+		row.Conversions = append(row.Conversions, Conversion{ID: id})
+	}
+	c := &row.Conversions[i]
+	if !j.record(c, e) {
+		return
+	}
+	switch {
+	case row.State&HasImpression != 0:
+		if !e.Retracted {
+			j.countOutside(row, c)
+		}
+		j.settle(row)
+	case isNew:
+		j.counts.Streams[event.Conversions].Waiting++
+		j.horizons.push(e.EventTimeMs+j.window, impression, id)
+	}
+	j.store.Put(row, e.EventTimeMs)
+}
+
+// record notes a conversion or its retraction, and reports whether that is news.
+func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
+	counts := &j.counts.Streams[event.Conversions]
+	if e.Retracted {
+		if c.State&Retracted != 0 {
+			counts.Duplicate++
+			return false
+		}
+		c.State |= Retracted
+		return true
+	}
+	if c.State&Seen != 0 {
+		if c.TimeMs == e.EventTimeMs && c.Value == e.ValueMicros {
+			counts.Duplicate++
+		} else {
+			counts.Conflicting++
+		}
+		return false
+	}
+	c.State |= Seen
+	c.TimeMs, c.Value = e.EventTimeMs, e.ValueMicros
+	if len(j.opts.ConversionTypes) == 0 || slices.Contains(j.opts.ConversionTypes, string(e.ConversionType)) {
+		c.State |= Counted
+	}
+	return true
+}
+
+// Advance counts as unmatched what has waited past its horizon by the newest
+// event time of the stream as a whole, and evicts what memory has no room for.
+func (j *Joiner) Advance(newestMs int64) {
+	j.observe(newestMs)
+	for {
+		id, conversion, ok := j.horizons.pop(j.newest)
+		if !ok {
+			break
+		}
+		if j.store.Get(id, &j.row) {
+			j.passHorizon(&j.row, conversion)
+		}
+	}
+	j.evictAuctions()
+	j.store.Evict(j.newest-j.attrib-2*j.window, j.opts.MemoryBytes/2)
+}
+
+func (j *Joiner) passHorizon(row *Row, conversion ID) {
+	if conversion == (ID{}) {
+		if row.State&(HasWinner|Unmatched) == 0 {
+			j.giveUp(row, j.missing(row))
+			j.store.Put(row, row.Winner.TimeMs)
+		}
+		return
+	}
+	if row.State&HasImpression != 0 {
+		return
+	}
+	i := slices.IndexFunc(row.Conversions, func(c Conversion) bool { return c.ID == conversion })
+	if i < 0 || row.Conversions[i].State&Orphaned != 0 {
+		return
+	}
+	row.Conversions[i].State |= Orphaned
+	counts := &j.counts.Streams[event.Conversions]
+	counts.Waiting--
+	counts.Unmatched++
+	j.store.Put(row, row.Conversions[i].TimeMs)
+}
+
+// missing says what a waiting row lacks.
+func (j *Joiner) missing(row *Row) Mismatch {
+	mismatch := NoAuction
+	for p, b := j.tier.head(row.Auction); p != nil; p, b = j.tier.next(p) {
+		mismatch = max(mismatch, NoItem)
+		if b.find(p, row.Item) >= 0 {
+			mismatch = OutsideWindow
+		}
+	}
+	return mismatch
+}
+
+// evictAuctions drops the oldest auctions while memory is short of room and no
+// impression can be on its way to them: one may be a window younger, and the
+// streams are taken in event-time order to within another.
+func (j *Joiner) evictAuctions() {
+	for j.tier.bytes > j.opts.MemoryBytes/2 {
+		if !j.tier.evict(j.newest - 2*j.window) {
+			return
+		}
+	}
+}
+
+// Counts says what became of the records so far.
+func (j *Joiner) Counts() Counts { return j.counts }
+
+// NewestMs is the newest event time of any record taken, 0 before the first.
+func (j *Joiner) NewestMs() int64 { return j.newest }
+
+// MemoryBytes is what the join keeps in memory.
+func (j *Joiner) MemoryBytes() int64 { return j.tier.bytes + j.store.Bytes() }

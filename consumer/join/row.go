@@ -1,0 +1,57 @@
+package join
+
+// Row is what is remembered of one impression id: the impression, once it was
+// seen, its winner, once it was matched, and the conversions that name it.
+type Row struct {
+	ID             ID
+	Auction        ID
+	Item           uint64
+	AuctionWaiting ID // next row that waits for the same auction; zero: none
+	Winner         Winner
+	State          State
+	Mismatch       Mismatch // while Unmatched
+	Value          int64    // micros told to the Sink
+	Conversions    []Conversion
+}
+
+// State is what is known of a Row.
+type State uint8
+
+// The states, combined as bits.
+const (
+	HasImpression State = 1 << iota
+	HasWinner
+	Unmatched // counted as unmatched, but not given up
+	Positive  // label 1 was told to the Sink
+)
+
+// Conversion is one conversion id of a Row.
+type Conversion struct {
+	ID     ID
+	TimeMs int64
+	Value  int64
+	State  ConversionState
+}
+
+// ConversionState is what is known of a Conversion.
+type ConversionState uint8
+
+// The states, combined as bits.
+const (
+	Seen      ConversionState = 1 << iota // the conversion itself, not only its retraction
+	Retracted                             // its retraction
+	Counted                               // of a type that counts
+	Orphaned                              // counted as unmatched, for want of an impression
+)
+
+// Store keeps rows. Get fills row, reusing its Conversions, and reports whether
+// there is one; Put copies it in. Evict forgets rows that were first put with a
+// time before ms, oldest first, until at most bytes are in use.
+type Store interface {
+	Get(id ID, row *Row) bool
+	Put(row *Row, timeMs int64)
+	Evict(ms, bytes int64)
+	// EvictedMs is the time before which rows may have been forgotten.
+	EvictedMs() int64
+	Bytes() int64
+}
