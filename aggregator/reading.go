@@ -64,6 +64,7 @@ type CandidateReading struct {
 	Coverage               map[string]Number `json:"coverage"`
 	PredictionQuantiles    map[string]Number `json:"prediction_quantiles"`
 	ItemEmbeddingVersions  map[string]Number `json:"item_embedding_versions"` // share of scored pairs
+	EmbeddingDistances     map[string]Number `json:"embedding_distances"`     // share of scored pairs whose versions have an order
 	Stages                 map[string]int64  `json:"stages"`                  // candidates that reached the stage
 	ScoreBins              []ScoreBin        `json:"score_bins"`
 }
@@ -145,6 +146,7 @@ func (c *CandidateSums) read() CandidateReading {
 		Coverage:               readFamilies(c.Families),
 		PredictionQuantiles:    map[string]Number{},
 		ItemEmbeddingVersions:  map[string]Number{},
+		EmbeddingDistances:     c.distances(),
 		Stages:                 map[string]int64{},
 		ScoreBins:              []ScoreBin{},
 	}
