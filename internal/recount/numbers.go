@@ -56,7 +56,7 @@ type Winners struct {
 type Tower struct {
 	Calls                      int64
 	SuccessRatio, TimeoutRatio Number
-	Latency                    map[string]Quantile // of all calls, in µs
+	Latency                    map[string]Quantile // of the calls whose latency is known, in µs
 	all, ok, timeout           sum
 	values                     []weighted
 }
@@ -151,12 +151,17 @@ func (n *Candidates) add(c candidate) {
 	}
 }
 
+// addFamilies counts the families that the candidate's record lists. A record
+// without features_present says nothing about them.
 func addFamilies(families map[string]*share, c candidate) {
 	cols, w := c.record.Candidates, weightOf(c.record)
+	if len(cols.FeaturesPresent) == 0 {
+		return
+	}
 	for f, name := range cols.FeatureFamilies {
 		s := at(families, name)
 		s.whole.add(w)
-		if len(cols.FeaturesPresent) > 0 && cols.FeaturesPresent[c.index]>>f&1 == 1 {
+		if cols.FeaturesPresent[c.index]>>f&1 == 1 {
 			s.part.add(w)
 		}
 	}
@@ -198,5 +203,7 @@ func (n *Tower) add(c *eventpb.TowerCall, w float64) {
 	case eventpb.TowerCall_TIMEOUT:
 		n.timeout.add(w)
 	}
-	n.values = append(n.values, weighted{float64(c.LatencyUs), 1})
+	if c.LatencyUs > 0 { // 0 is not known
+		n.values = append(n.values, weighted{float64(c.LatencyUs), 1})
+	}
 }
