@@ -80,6 +80,36 @@ func (c *Counters) AddUnmatched(w Why, n int) {
 	c.unmatched[w].Add(n)
 }
 
+// Grow counts what is new in after since before, two reports of one partition of
+// s. A count that has fallen, because a partner came after all, adds nothing:
+// counters only grow.
+func (c *Counters) Grow(s event.Stream, before, after *StreamCounts) {
+	totals := func(t *StreamCounts) [NumOutcomes]int64 {
+		return [NumOutcomes]int64{
+			Consumed: t.Consumed, Duplicate: t.Duplicate, Conflicting: t.Conflicting, Dead: t.Dead,
+			Unmatched: t.Unmatched, Late: t.Late, Outside: t.Outside,
+		}
+	}
+	was, is := totals(before), totals(after)
+	for o, counter := range c.records[s] {
+		grow(counter, was[o], is[o])
+	}
+	for r, counter := range c.dead[s] {
+		grow(counter, before.DeadBy[r], after.DeadBy[r])
+	}
+	for w, counter := range c.unmatched {
+		if Why(w).Stream() == s {
+			grow(counter, before.UnmatchedBy[w], after.UnmatchedBy[w])
+		}
+	}
+}
+
+func grow(counter *metrics.Counter, was, is int64) {
+	if counter != nil && is > was {
+		counter.AddInt64(is - was)
+	}
+}
+
 // AddCandidates counts n candidates taken into the numbers.
 func (c *Counters) AddCandidates(n int) { c.candidates.Add(n) }
 
@@ -97,26 +127,6 @@ func (c *Counters) Records(s event.Stream, o Outcome) int64 {
 		return int64(counter.Get())
 	}
 	return 0
-}
-
-// Streams is all record counts since the start of the process. Waiting is left
-// at 0: only the join knows it.
-func (c *Counters) Streams() [event.NumStreams]StreamCounts {
-	var out [event.NumStreams]StreamCounts
-	for s := range event.NumStreams {
-		out[s] = StreamCounts{
-			Consumed:    c.Records(s, Consumed),
-			Duplicate:   c.Records(s, Duplicate),
-			Conflicting: c.Records(s, Conflicting),
-			Dead:        c.Records(s, Dead),
-			Unmatched:   c.Records(s, Unmatched),
-			Late:        c.Records(s, Late),
-		}
-	}
-	for w := range NumWhys {
-		out[w.Stream()].Whys[w] = int64(c.unmatched[w].Get())
-	}
-	return out
 }
 
 // WriteText writes the set in the Prometheus text format, with TYPE lines.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestEverySeriesStartsAtZero(t *testing.T) {
 		`rampgauge_records_total{topic="impressions",outcome="unmatched"} 0`,
 		`rampgauge_records_total{topic="conversions",outcome="late"} 0`,
 		`rampgauge_dead_letters_total{topic="conversions",reason="corrupt_batch"} 0`,
-		`rampgauge_unmatched_records_total{topic="impressions",reason="no_candidate"} 0`,
+		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 0`,
 		`rampgauge_unmatched_records_total{topic="conversions",reason="no_impression"} 0`,
 		`rampgauge_candidates_total 0`,
 		`rampgauge_event_to_metric_seconds_count 0`,
@@ -34,38 +35,84 @@ func TestEverySeriesStartsAtZero(t *testing.T) {
 			t.Errorf("text lacks %q", want)
 		}
 	}
-	if n := strings.Count(got, recordsName+"{"); n != 3*int(NumOutcomes)-1 {
-		t.Errorf("%d record series, want %d", n, 3*int(NumOutcomes)-1)
+	if n := strings.Count(got, recordsName+"{"); n != 3*int(NumOutcomes)-3 {
+		t.Errorf("%d record series, want %d", n, 3*int(NumOutcomes)-3)
 	}
 	if strings.Contains(got, `topic="predictions",outcome="unmatched"`) {
 		t.Error("predictions have an unmatched series, but nothing comes before them")
 	}
 }
 
-func TestStreams(t *testing.T) {
+func TestAdd(t *testing.T) {
 	c := New()
 	c.AddConsumed(event.Predictions, 10)
 	c.Add(event.Predictions, Duplicate, 3)
-	c.Add(event.Predictions, Late, 1)
-	c.AddConsumed(event.Impressions, 7)
 	c.AddDead(event.Impressions, event.ReasonKey, 2)
-	c.Add(event.Impressions, Conflicting, 1)
 	c.AddUnmatched(NoAuction, 1)
-	c.AddUnmatched(NoCandidate, 2)
-	c.AddUnmatched(NoImpression, 4)
-	want := [event.NumStreams]StreamCounts{
-		event.Predictions: {Consumed: 10, Duplicate: 3, Late: 1},
-		event.Impressions: {Consumed: 7, Conflicting: 1, Dead: 2, Unmatched: 3, Whys: [NumWhys]int64{NoAuction: 1, NoCandidate: 2}},
-		event.Conversions: {Unmatched: 4, Whys: [NumWhys]int64{NoImpression: 4}},
+	c.AddUnmatched(NoItem, 2)
+	c.AddCandidates(1000)
+	got := text(c)
+	for _, want := range []string{
+		`rampgauge_records_total{topic="predictions",outcome="consumed"} 10`,
+		`rampgauge_records_total{topic="predictions",outcome="duplicate"} 3`,
+		`rampgauge_records_total{topic="impressions",outcome="dead"} 2`,
+		`rampgauge_dead_letters_total{topic="impressions",reason="key"} 2`,
+		`rampgauge_records_total{topic="impressions",outcome="unmatched"} 3`,
+		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 2`,
+		`rampgauge_candidates_total 1000`,
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("text lacks %q", want)
+		}
 	}
-	if diff := cmp.Diff(want, c.Streams()); diff != "" {
-		t.Errorf("Streams (-want +got):\n%s", diff)
+	if got := text(New()); strings.Contains(got, " 10\n") {
+		t.Error("a second set of counters does not start at zero")
 	}
-	if got, want := text(c), `rampgauge_dead_letters_total{topic="impressions",reason="key"} 2`+"\n"; !strings.Contains(got, want) {
-		t.Errorf("text lacks %q", want)
+}
+
+func TestGrowAddsWhatIsNew(t *testing.T) {
+	var before, after StreamCounts
+	c := New()
+	after = StreamCounts{Consumed: 7, Duplicate: 1, Conflicting: 2, Dead: 3, Unmatched: 4, Late: 5, Outside: 6, Waiting: 9}
+	after.DeadBy[event.ReasonKey] = 3
+	after.UnmatchedBy[NoImpression] = 4
+	c.Grow(event.Conversions, &before, &after)
+	before = after
+	after.Consumed, after.Unmatched, after.UnmatchedBy[NoImpression] = 8, 2, 2
+	c.Grow(event.Conversions, &before, &after)
+	before = after
+	c.Grow(event.Conversions, &before, &after)
+	want := map[Outcome]int64{Consumed: 8, Duplicate: 1, Conflicting: 2, Dead: 3, Unmatched: 4, Late: 5, Outside: 6}
+	for o := range NumOutcomes {
+		if got := c.Records(event.Conversions, o); got != want[o] {
+			t.Errorf("%s = %d, want %d", o, got, want[o])
+		}
 	}
-	if other := New().Streams(); other != [event.NumStreams]StreamCounts{} {
-		t.Errorf("a second set of counters starts at %v", other)
+	for _, want := range []string{
+		`rampgauge_dead_letters_total{topic="conversions",reason="key"} 3`,
+		`rampgauge_unmatched_records_total{topic="conversions",reason="no_impression"} 4`,
+		`rampgauge_unmatched_records_total{topic="impressions",reason="no_auction"} 0`,
+	} {
+		if !strings.Contains(text(c), want+"\n") {
+			t.Errorf("text lacks %q", want)
+		}
+	}
+}
+
+func TestStreamCountsAddTakesEveryField(t *testing.T) {
+	var one, sum StreamCounts
+	fields := reflect.ValueOf(&one).Elem()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		if f.Kind() == reflect.Array {
+			f.Index(f.Len() - 1).SetInt(int64(i) + 1)
+			continue
+		}
+		f.SetInt(int64(i) + 1)
+	}
+	sum.Add(&one)
+	if diff := cmp.Diff(one, sum); diff != "" {
+		t.Errorf("Add to nothing (-want +got):\n%s", diff)
 	}
 }
 
@@ -93,6 +140,7 @@ func TestUnmatchedRatio(t *testing.T) {
 		{name: "all refused or repeated", counts: StreamCounts{Consumed: 4, Dead: 1, Duplicate: 2, Conflicting: 1}},
 		{name: "none unmatched", counts: StreamCounts{Consumed: 4}, want: 0, wantOK: true},
 		{name: "a quarter", counts: StreamCounts{Consumed: 10, Duplicate: 3, Dead: 1, Conflicting: 1, Waiting: 1, Unmatched: 1}, want: 0.25, wantOK: true},
+		{name: "left out of the join", counts: StreamCounts{Consumed: 10, Late: 2, Outside: 4, Unmatched: 1}, want: 0.25, wantOK: true},
 		{name: "counts that do not add up", counts: StreamCounts{Consumed: 1, Unmatched: 2}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -18,11 +18,12 @@ const (
 	Conflicting                // one id with different content: the contract is broken, one of them counts
 	Dead                       // refused, and sent to the dead letters
 	Unmatched                  // its horizon passed without the record that it belongs to
-	Late                       // of a pane that is past the retention, so in no number
+	Late                       // older than what the join remembers: could be a duplicate, so left out
+	Outside                    // a conversion outside the attribution window, or of a type that is not counted
 	NumOutcomes
 )
 
-var outcomeNames = [NumOutcomes]string{"consumed", "duplicate", "conflicting", "dead", "unmatched", "late"}
+var outcomeNames = [NumOutcomes]string{"consumed", "duplicate", "conflicting", "dead", "unmatched", "late", "outside"}
 
 // String is the outcome's name in metric labels and in the API.
 func (o Outcome) String() string {
@@ -35,7 +36,13 @@ func (o Outcome) String() string {
 // possible reports whether records of s can end in o. Nothing has to come
 // before a prediction, so it is never unmatched.
 func possible(s event.Stream, o Outcome) bool {
-	return s != event.Predictions || o != Unmatched
+	switch o {
+	case Unmatched:
+		return s != event.Predictions
+	case Outside:
+		return s == event.Conversions
+	}
+	return true
 }
 
 // Why says what an unmatched record lacks.
@@ -43,13 +50,14 @@ type Why uint8
 
 // The reasons for which a record stays unmatched, a closed set.
 const (
-	NoAuction    Why = iota // an impression whose auction never came
-	NoCandidate             // an impression whose item is not among its auction's candidates
-	NoImpression            // a conversion whose impression never came
+	NoAuction     Why = iota // an impression whose auction never came
+	NoItem                   // an impression whose item is not among its auction's candidates
+	OutsideWindow            // an impression whose auction is farther away than the join window
+	NoImpression             // a conversion whose impression never came
 	NumWhys
 )
 
-var whyNames = [NumWhys]string{"no_auction", "no_candidate", "no_impression"}
+var whyNames = [NumWhys]string{"no_auction", "no_item", "outside_window", "no_impression"}
 
 // String is the reason's name in metric labels and in the API.
 func (w Why) String() string {

@@ -5,19 +5,38 @@ import "github.com/rampgauge/rampgauge/consumer/event"
 // StreamCounts is what became of the records of one stream. All counts are of
 // records and at least 0.
 type StreamCounts struct {
-	Consumed, Duplicate, Conflicting, Dead, Unmatched, Late int64
+	Consumed, Duplicate, Conflicting, Dead, Unmatched, Late, Outside int64
 	// Waiting counts the records that may still be matched: their horizon has
 	// not passed.
 	Waiting int64
-	// Whys splits Unmatched by reason.
-	Whys [NumWhys]int64
+	// UnmatchedBy splits Unmatched by what is missing.
+	UnmatchedBy [NumWhys]int64
+	// DeadBy splits Dead by reason.
+	DeadBy [event.NumReasons]int64
 }
 
-// UnmatchedRatio is the share of unmatched records among those whose fate is
-// settled: neither duplicates nor refused nor still waiting. It is false while
-// there are none.
+// Add adds the counts of another partition of the same stream.
+func (c *StreamCounts) Add(o *StreamCounts) {
+	c.Consumed += o.Consumed
+	c.Duplicate += o.Duplicate
+	c.Conflicting += o.Conflicting
+	c.Dead += o.Dead
+	c.Unmatched += o.Unmatched
+	c.Late += o.Late
+	c.Outside += o.Outside
+	c.Waiting += o.Waiting
+	for i := range o.UnmatchedBy {
+		c.UnmatchedBy[i] += o.UnmatchedBy[i]
+	}
+	for i := range o.DeadBy {
+		c.DeadBy[i] += o.DeadBy[i]
+	}
+}
+
+// UnmatchedRatio is the share of unmatched records among those that the join
+// had to place and whose fate is settled. It is false while there are none.
 func (c *StreamCounts) UnmatchedRatio() (float64, bool) {
-	settled := c.Consumed - c.Duplicate - c.Conflicting - c.Dead - c.Waiting
+	settled := c.Consumed - c.Duplicate - c.Conflicting - c.Dead - c.Late - c.Outside - c.Waiting
 	if settled <= 0 || c.Unmatched < 0 || c.Unmatched > settled {
 		return 0, false
 	}
