@@ -173,3 +173,23 @@ func (m *Merged) SeriesDropped() int64 {
 	defer m.mu.RUnlock()
 	return m.budget.dropped
 }
+
+// Remove forgets all that a source partition has published, because another
+// instance answers for it now.
+func (m *Merged) Remove(source int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sources, source)
+	for key, t := range m.tracks {
+		for i := len(t.panes) - 1; i >= 0; i-- {
+			e := &t.panes[i]
+			j, found := slices.BinarySearchFunc(e.parts, source, func(p part, s int32) int { return cmp.Compare(p.source, s) })
+			if found {
+				m.apply(source, &Upsert{Key: key, Pane: e.pane, Version: e.parts[j].version + 1})
+			}
+		}
+		if len(t.panes) == 0 {
+			delete(m.tracks, key)
+		}
+	}
+}

@@ -144,6 +144,9 @@ func (p *Partition) Calls(r Route, e *event.Prediction) {
 	}
 }
 
+// Republish makes the next Flush return every pane, for a reader that starts anew.
+func (p *Partition) Republish() { p.store.republish() }
+
 // Flush returns what changed since the last one, as cumulative values, and
 // forgets panes older than the retention. The result is valid until the next
 // call; the sums in it for good.

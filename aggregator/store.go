@@ -148,3 +148,15 @@ func (s *paneStore) rollUp(t *storeTrack, from, to, newest int64) {
 func (s *paneStore) tombstone(t *storeTrack, p Pane) {
 	s.upserts = append(s.upserts, Upsert{Key: t.key, Pane: p, Version: s.version})
 }
+
+// republish marks every pane as changed, so that the next flush returns all.
+func (s *paneStore) republish() {
+	for _, t := range s.tracks {
+		for i := range t.panes {
+			if e := &t.panes[i]; !e.dirty {
+				e.dirty = true
+				s.dirty = append(s.dirty, dirtyPane{t, e.pane})
+			}
+		}
+	}
+}

@@ -160,6 +160,7 @@ func (c *Core) Commit(context.Context) error {
 		newest = max(newest, c.opts.NewestMs())
 	}
 	c.join.Advance(newest)
+	c.agg.Observe(newest)
 	c.publish()
 	return nil
 }
@@ -177,5 +178,9 @@ func (c *Core) publish() {
 	c.opts.Report(c.opts.Partition, r)
 }
 
-// Close implements consumer.Handler.
+// Republish makes the next Commit publish everything, for a reader that starts anew.
+func (c *Core) Republish() { c.agg.Republish() }
+
+// Close implements consumer.Handler. The Core may be used again afterwards: its
+// state is that of the records below Offsets.
 func (c *Core) Close() error { return nil }
