@@ -85,9 +85,11 @@ func parseBatchHeader(b []byte) (h batchHeader, ok bool) {
 // batch or into the decoder's own buffer, and are valid until the next call.
 type batchDecoder struct {
 	codecs   *codecs
+	buffers  *buffers
 	maxBytes int // bound on a decompressed batch
 	records  []Record
-	buffer   []byte
+	scratch  *buffer // holds the decompressed batch
+	largest  int     // size of the largest batch so far: the next one may be as large
 }
 
 // check verifies that the batch is of a format that we read and is what its
@@ -106,23 +108,26 @@ func (d *batchDecoder) check(h *batchHeader, batch []byte) error {
 func (d *batchDecoder) decode(h *batchHeader, batch []byte, from int64) ([]Record, error) {
 	payload := batch[batchHeaderSize:h.size]
 	if codec := h.attributes & attrCodec; codec != 0 {
-		if cap(d.buffer) > keepBuffer {
-			d.buffer = nil
-		}
-		var err error
-		d.buffer, err = d.codecs.decompress(d.buffer[:0], codec, payload, d.maxBytes)
+		d.release()
+		d.scratch = d.buffers.get(max(d.largest, 2*len(payload)))
+		out, err := d.codecs.decompress(d.scratch.bytes[:0], codec, payload, d.maxBytes)
 		if err != nil {
 			return nil, fmt.Errorf("codec %s: %w: %w", codecName(codec), errDecompress, err)
 		}
-		payload = d.buffer
+		d.largest = max(d.largest, len(out))
+		payload = out
 	}
 	var err error
 	d.records, err = appendRecords(d.records[:0], h, payload, from)
 	return d.records, err
 }
 
-// keepBuffer is how large a decompression buffer may be to be used again.
-const keepBuffer = 4 << 20
+// release gives the memory of the last decompressed batch back. Its records
+// are void then.
+func (d *batchDecoder) release() {
+	d.scratch.release()
+	d.scratch = nil
+}
 
 // appendRecords parses the h.count records in b. A batch in which any record
 // is malformed yields none.

@@ -12,7 +12,7 @@ import (
 )
 
 func newTestDecoder() *batchDecoder {
-	return &batchDecoder{codecs: newCodecs(1 << 20), maxBytes: 1 << 20}
+	return &batchDecoder{codecs: newCodecs(1 << 20), buffers: new(buffers), maxBytes: 1 << 20}
 }
 
 func decodeAll(d *batchDecoder, raw []byte, from int64) ([]Record, error) {
@@ -176,8 +176,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil && len(records) != 0 {
 			t.Fatalf("records beside error %v", err)
 		}
-		if len(d.buffer) > d.maxBytes {
-			t.Fatalf("%d bytes decompressed, %d allowed", len(d.buffer), d.maxBytes)
+		if d.largest > d.maxBytes {
+			t.Fatalf("%d bytes decompressed, %d allowed", d.largest, d.maxBytes)
 		}
 		last := from - 1
 		for _, r := range records {
