@@ -20,8 +20,11 @@ var indexNames = [numIndexColumns]string{
 
 func (d *Decoder) checkCandidates() Reason {
 	c := &d.prediction.Candidates
-	if r := d.checkLengths(c); r != ReasonNone {
-		return r
+	if n := len(c.ItemIDs); n > MaxCandidates || len(c.Predictions) != n ||
+		notAll(len(c.References), n) || notAll(len(c.FeaturesPresent), n) || notAll(len(c.ItemVersionIdx), n) ||
+		notAll(len(c.StageIdx), n) || notAll(len(c.OptTypeIdx), n) || notAll(len(c.AdvertiserIDs), n) ||
+		notAll(len(c.Utilities), n) {
+		return d.badLengths(c)
 	}
 	if k := firstOutsideOpen(c.Predictions); k >= 0 {
 		return d.fail(ReasonPrediction, "prediction of candidate %[2]d is outside (0,1)", "", k, 0)
@@ -44,7 +47,10 @@ func (d *Decoder) checkCandidates() Reason {
 	return d.checkShadow(c)
 }
 
-func (d *Decoder) checkLengths(c *Candidates) Reason {
+func notAll(have, n int) bool { return have != n && have != 0 }
+
+// badLengths finds out which column has the wrong length.
+func (d *Decoder) badLengths(c *Candidates) Reason {
 	lengths := [len(columnNames)]int{
 		len(c.ItemIDs), len(c.Predictions), len(c.References), len(c.FeaturesPresent), len(c.ItemVersionIdx),
 		len(c.StageIdx), len(c.OptTypeIdx), len(c.AdvertiserIDs), len(c.Utilities),
@@ -59,7 +65,7 @@ func (d *Decoder) checkLengths(c *Candidates) Reason {
 			return d.fail(ReasonColumns, "column %[1]s has %[2]d entries, item_ids %[3]d", columnNames[k], n, lengths[0])
 		}
 	}
-	return ReasonNone
+	panic("BUG: columns were refused by one test of their lengths and accepted by the other")
 }
 
 func (d *Decoder) checkFamilies(c *Candidates) Reason {
@@ -84,14 +90,20 @@ func (d *Decoder) checkFamilies(c *Candidates) Reason {
 }
 
 func (d *Decoder) checkIndexes(c *Candidates) Reason {
-	lengths := [numIndexColumns]int{len(c.ItemVersionIdx), len(c.StageIdx), len(c.OptTypeIdx)}
-	tables := [numIndexColumns]int{len(c.ItemVersions), len(c.Stages), len(c.OptTypes)}
-	for k, n := range lengths {
-		if n != 0 && uint64(d.maxIdx[k]) >= uint64(tables[k]) {
-			return d.fail(ReasonIndex, "column %[1]s points outside its table of %[2]d entries", indexNames[k], tables[k], 0)
-		}
+	if len(c.ItemVersionIdx) != 0 && uint64(d.maxIdx[versionColumn]) >= uint64(len(c.ItemVersions)) {
+		return d.badIndex(versionColumn, len(c.ItemVersions))
+	}
+	if len(c.StageIdx) != 0 && uint64(d.maxIdx[stageColumn]) >= uint64(len(c.Stages)) {
+		return d.badIndex(stageColumn, len(c.Stages))
+	}
+	if len(c.OptTypeIdx) != 0 && uint64(d.maxIdx[optTypeColumn]) >= uint64(len(c.OptTypes)) {
+		return d.badIndex(optTypeColumn, len(c.OptTypes))
 	}
 	return ReasonNone
+}
+
+func (d *Decoder) badIndex(which, table int) Reason {
+	return d.fail(ReasonIndex, "column %[1]s points outside its table of %[2]d entries", indexNames[which], table, 0)
 }
 
 func (d *Decoder) checkShadow(c *Candidates) Reason {

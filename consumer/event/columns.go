@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"unicode/utf8"
 	"unsafe"
@@ -14,8 +15,11 @@ func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
 // appendFixed64 appends a packed fixed64 column; len(b) is a multiple of 8.
 func appendFixed64(dst []uint64, b []byte) []uint64 {
-	if len(b) == 0 {
-		return dst
+	if len(b) <= 8 {
+		if len(b) == 0 {
+			return dst
+		}
+		return append(dst, le64(b))
 	}
 	l, n := len(dst), len(b)/8
 	dst = slices.Grow(dst, n)[:l+n]
@@ -25,8 +29,11 @@ func appendFixed64(dst []uint64, b []byte) []uint64 {
 
 // appendFloat appends a packed float column; len(b) is a multiple of 4.
 func appendFloat(dst []float32, b []byte) []float32 {
-	if len(b) == 0 {
-		return dst
+	if len(b) <= 4 {
+		if len(b) == 0 {
+			return dst
+		}
+		return append(dst, math.Float32frombits(le32(b)))
 	}
 	l, n := len(dst), len(b)/4
 	dst = slices.Grow(dst, n)[:l+n]
@@ -45,8 +52,10 @@ func appendIndexes(dst []uint32, b []byte, largest uint32) ([]uint32, uint32, in
 		count = countVarints(b)
 	}
 	l := len(dst)
-	dst = slices.Grow(dst, count)[:l+count]
-	out := dst[l:]
+	if cap(dst)-l < count {
+		dst = slices.Grow(dst, count)
+	}
+	out := dst[l : l+count]
 	var top uint64
 	n, i := 0, 0
 	for i < len(b) {
@@ -69,9 +78,11 @@ func appendIndexes(dst []uint32, b []byte, largest uint32) ([]uint32, uint32, in
 				continue
 			}
 		}
-		v, j := uvarint(b, i)
-		if j < 0 {
-			return dst[:l], largest, j
+		v, j := uint64(b[i]), i+1
+		if v >= 0x80 {
+			if v, j = uvarint(b, i); j < 0 {
+				return dst, largest, j
+			}
 		}
 		out[n] = uint32(v) // truncation is what proto3 asks for
 		largest = max(largest, uint32(v))
@@ -85,19 +96,25 @@ func appendIndexes(dst []uint32, b []byte, largest uint32) ([]uint32, uint32, in
 
 // validUTF8 is utf8.Valid with a faster way for the short ASCII names that
 // nearly all strings are.
-func validUTF8(b []byte) bool {
-	s := b
-	for len(s) >= 8 {
-		if le64(s)&highBits != 0 {
-			return utf8.Valid(b)
+func validUTF8(b []byte) bool { return isASCII(b) || utf8.Valid(b) }
+
+func isASCII(b []byte) bool {
+	n := len(b)
+	if n >= 8 {
+		or := le64(b[n-8:])
+		for ; len(b) > 8; b = b[8:] {
+			or |= le64(b)
 		}
-		s = s[8:]
+		return or&highBits == 0
+	}
+	if n >= 4 {
+		return (le32(b)|le32(b[n-4:]))&0x80808080 == 0
 	}
 	var or byte
-	for _, c := range s {
+	for _, c := range b {
 		or |= c
 	}
-	return or < 0x80 || utf8.Valid(b)
+	return or < 0x80
 }
 
 func releaseLarge[T any](s *[]T) {

@@ -52,6 +52,7 @@ type Decoder struct {
 	text    []byte    // JSON strings that had escapes
 	names   [][]byte  // scratch for finding duplicates
 	maxIdx  [numIndexColumns]uint32
+	tables  [numTables]tableCache
 	trim    bool // the last record was large: look for oversized scratch
 	failure failure
 }
@@ -159,28 +160,23 @@ func (d *Decoder) reset(size int) {
 	// is 2 bytes there and 56 here), so smaller records need no look.
 	d.trim = size > maxScratch/32
 	p := &d.prediction
+	p.AuctionID, p.ModelVersion, p.QueryEmbeddingVersion = nil, nil, nil
+	p.EventTimeMs, p.UnitID, p.SampleWeight = 0, 0, 0
+	p.Assignments = p.Assignments[:0]
+	p.Dimensions = p.Dimensions[:0]
+	p.TowerCalls = p.TowerCalls[:0]
 	c := &p.Candidates
-	*p = Prediction{
-		Assignments: p.Assignments[:0],
-		Dimensions:  p.Dimensions[:0],
-		TowerCalls:  p.TowerCalls[:0],
-		Candidates: Candidates{
-			ItemIDs:         c.ItemIDs[:0],
-			Predictions:     c.Predictions[:0],
-			References:      c.References[:0],
-			FeaturesPresent: c.FeaturesPresent[:0],
-			FeatureFamilies: c.FeatureFamilies[:0],
-			ItemVersionIdx:  c.ItemVersionIdx[:0],
-			ItemVersions:    c.ItemVersions[:0],
-			StageIdx:        c.StageIdx[:0],
-			Stages:          c.Stages[:0],
-			OptTypeIdx:      c.OptTypeIdx[:0],
-			OptTypes:        c.OptTypes[:0],
-			AdvertiserIDs:   c.AdvertiserIDs[:0],
-			Utilities:       c.Utilities[:0],
-			Shadow:          c.Shadow[:0],
-		},
-	}
+	c.ItemIDs = c.ItemIDs[:0]
+	c.Predictions = c.Predictions[:0]
+	c.References = c.References[:0]
+	c.FeaturesPresent = c.FeaturesPresent[:0]
+	c.ItemVersionIdx = c.ItemVersionIdx[:0]
+	c.StageIdx = c.StageIdx[:0]
+	c.OptTypeIdx = c.OptTypeIdx[:0]
+	c.AdvertiserIDs = c.AdvertiserIDs[:0]
+	c.Utilities = c.Utilities[:0]
+	c.Shadow = c.Shadow[:0]
+	c.FeatureFamilies, c.ItemVersions, c.Stages, c.OptTypes = nil, nil, nil, nil
 	d.shadow = d.shadow[:0]
 	d.text = d.text[:0]
 	d.maxIdx = [numIndexColumns]uint32{}
@@ -197,17 +193,16 @@ func (d *Decoder) release() {
 	releaseLarge(&c.Predictions)
 	releaseLarge(&c.References)
 	releaseLarge(&c.FeaturesPresent)
-	releaseLarge(&c.FeatureFamilies)
 	releaseLarge(&c.ItemVersionIdx)
-	releaseLarge(&c.ItemVersions)
 	releaseLarge(&c.StageIdx)
-	releaseLarge(&c.Stages)
 	releaseLarge(&c.OptTypeIdx)
-	releaseLarge(&c.OptTypes)
 	releaseLarge(&c.AdvertiserIDs)
 	releaseLarge(&c.Utilities)
 	releaseLarge(&c.Shadow)
 	releaseLarge(&d.shadow)
 	releaseLarge(&d.text)
 	releaseLarge(&d.names)
+	for i := range d.tables {
+		releaseLarge(&d.tables[i].entries)
+	}
 }

@@ -15,7 +15,13 @@ const (
 func (d *Decoder) scanCandidates(b []byte, base int) Reason {
 	c := &d.prediction.Candidates
 	for i := 0; i < len(b); {
-		tag, v, j := next(b, i)
+		var tag, v uint64
+		var j int
+		if j = short(b, i); j > 0 {
+			tag, v = uint64(b[i]), uint64(i+2)
+		} else {
+			tag, v, j = next(b, i)
+		}
 		if j < 0 {
 			return d.wireError(base+i, j)
 		}
@@ -38,25 +44,25 @@ func (d *Decoder) scanCandidates(b []byte, base int) Reason {
 		case 4<<3 | wireFixed64:
 			c.FeaturesPresent = append(c.FeaturesPresent, v)
 		case 5<<3 | wireBytes:
-			r = d.tableEntry(&c.FeatureFamilies, b[v:j], "feature_families")
+			j, r = d.scanTable(&c.FeatureFamilies, b, i, v, j, familyTable)
 		case 6<<3 | wireBytes:
 			r = d.indexes(&c.ItemVersionIdx, b[v:j], versionColumn)
 		case 6<<3 | wireVarint:
 			d.index(&c.ItemVersionIdx, uint32(v), versionColumn)
 		case 7<<3 | wireBytes:
-			r = d.tableEntry(&c.ItemVersions, b[v:j], "item_embedding_versions")
+			j, r = d.scanTable(&c.ItemVersions, b, i, v, j, versionTable)
 		case 8<<3 | wireBytes:
 			r = d.indexes(&c.StageIdx, b[v:j], stageColumn)
 		case 8<<3 | wireVarint:
 			d.index(&c.StageIdx, uint32(v), stageColumn)
 		case 9<<3 | wireBytes:
-			r = d.tableEntry(&c.Stages, b[v:j], "stages")
+			j, r = d.scanTable(&c.Stages, b, i, v, j, stageTable)
 		case 10<<3 | wireBytes:
 			r = d.indexes(&c.OptTypeIdx, b[v:j], optTypeColumn)
 		case 10<<3 | wireVarint:
 			d.index(&c.OptTypeIdx, uint32(v), optTypeColumn)
 		case 11<<3 | wireBytes:
-			r = d.tableEntry(&c.OptTypes, b[v:j], "optimization_types")
+			j, r = d.scanTable(&c.OptTypes, b, i, v, j, optTypeTable)
 		case 12<<3 | wireBytes:
 			r = d.fixed64s(&c.AdvertiserIDs, b[v:j], "advertiser_ids")
 		case 12<<3 | wireFixed64:
@@ -138,12 +144,4 @@ func (d *Decoder) indexes(col *[]uint32, b []byte, which int) Reason {
 func (d *Decoder) index(col *[]uint32, v uint32, which int) {
 	*col = append(*col, v)
 	d.maxIdx[which] = max(d.maxIdx[which], v)
-}
-
-func (d *Decoder) tableEntry(table *[][]byte, s []byte, name string) Reason {
-	if !validUTF8(s) {
-		return d.badUTF8(name)
-	}
-	*table = append(*table, s)
-	return ReasonNone
 }

@@ -8,7 +8,13 @@ import "math"
 func (d *Decoder) scanPrediction(b []byte) Reason {
 	p := &d.prediction
 	for i := 0; i < len(b); {
-		tag, v, j := next(b, i)
+		var tag, v uint64
+		var j int
+		if j = short(b, i); j > 0 {
+			tag, v = uint64(b[i]), uint64(i+2)
+		} else {
+			tag, v, j = next(b, i)
+		}
 		if j < 0 {
 			return d.wireError(i, j)
 		}
@@ -51,9 +57,30 @@ func (d *Decoder) scanPrediction(b []byte) Reason {
 	return ReasonNone
 }
 
+// shortString reads a string field in its usual form at b[i:]: the one-byte
+// tag, a one-byte length, ASCII. It returns the position behind it, or -1 for
+// whatever else stands there.
+func shortString(b []byte, i int, tag byte) int {
+	if len(b)-i < 2 || b[i] != tag || b[i+1] >= 0x80 {
+		return -1
+	}
+	j := i + 2 + int(b[i+1])
+	if j > len(b) || !isASCII(b[i+2:j]) {
+		return -1
+	}
+	return j
+}
+
 func (d *Decoder) scanAssignment(b []byte, base int) Reason {
-	d.prediction.Assignments = append(d.prediction.Assignments, Assignment{})
-	a := &d.prediction.Assignments[len(d.prediction.Assignments)-1]
+	if e := shortString(b, 0, 1<<3|wireBytes); e >= 0 {
+		if a := shortString(b, e, 2<<3|wireBytes); a >= 0 && len(b) == a+9 && b[a] == 3<<3|wireFixed64 {
+			d.prediction.Assignments = append(d.prediction.Assignments, Assignment{
+				Experiment: b[2:e], Arm: b[e+2 : a], RampPercent: math.Float64frombits(le64(b[a+1:])),
+			})
+			return ReasonNone
+		}
+	}
+	var a Assignment
 	for i := 0; i < len(b); {
 		tag, v, j := next(b, i)
 		if j < 0 {
@@ -77,11 +104,18 @@ func (d *Decoder) scanAssignment(b []byte, base int) Reason {
 		}
 		i = j
 	}
+	d.prediction.Assignments = append(d.prediction.Assignments, a)
 	return ReasonNone
 }
 
 // scanDimension reads one map entry. A missing key or value is empty.
 func (d *Decoder) scanDimension(b []byte, base int) Reason {
+	if k := shortString(b, 0, 1<<3|wireBytes); k >= 0 {
+		if v := shortString(b, k, 2<<3|wireBytes); v == len(b) {
+			d.prediction.Dimensions = append(d.prediction.Dimensions, Dimension{Key: b[2:k], Value: b[k+2:]})
+			return ReasonNone
+		}
+	}
 	var dim Dimension
 	for i := 0; i < len(b); {
 		tag, v, j := next(b, i)
@@ -109,9 +143,12 @@ func (d *Decoder) scanDimension(b []byte, base int) Reason {
 }
 
 func (d *Decoder) scanTowerCall(b []byte, base int) Reason {
-	d.prediction.TowerCalls = append(d.prediction.TowerCalls, TowerCall{})
-	t := &d.prediction.TowerCalls[len(d.prediction.TowerCalls)-1]
-	for i := 0; i < len(b); {
+	var t TowerCall
+	i := max(shortString(b, 0, 1<<3|wireBytes), 0)
+	if i > 0 {
+		t.Tower = b[2:i]
+	}
+	for i < len(b) {
 		tag, v, j := next(b, i)
 		if j < 0 {
 			return d.wireError(base+i, j)
@@ -132,6 +169,7 @@ func (d *Decoder) scanTowerCall(b []byte, base int) Reason {
 		}
 		i = j
 	}
+	d.prediction.TowerCalls = append(d.prediction.TowerCalls, t)
 	return ReasonNone
 }
 

@@ -55,6 +55,9 @@ func next(b []byte, i int) (tag, v uint64, j int) {
 		if j < len(b) && b[j] < 0x80 {
 			v = uint64(b[j])
 			j++
+		} else if j+1 < len(b) && b[j+1] < 0x80 {
+			v = uint64(b[j]&0x7f) | uint64(b[j+1])<<7
+			j += 2
 		} else if v, j = uvarint(b, j); j < 0 {
 			return 0, 0, j
 		}
@@ -84,6 +87,18 @@ func next(b []byte, i int) (tag, v uint64, j int) {
 		return 0, 0, errGroupEnd
 	}
 	return 0, 0, errWireType
+}
+
+// short returns the position behind a length-delimited field in its usual form
+// at b[i:], one byte of tag and one of length, or a value below 1 when another
+// form stands there. It is inlined where next would cost more than the field.
+func short(b []byte, i int) int {
+	if i+1 < len(b) && b[i]&0x87 == wireBytes && b[i] > 7 && b[i+1] < 0x80 {
+		if j := i + 2 + int(b[i+1]); j <= len(b) {
+			return j
+		}
+	}
+	return 0
 }
 
 // skipGroup returns the position behind the end of group num, whose start tag
@@ -122,6 +137,22 @@ func skipGroup(b []byte, i int, num uint64, depth int) int {
 // uvarint reads the varint at b[i:] and returns the position behind it, or a
 // negative error. Forms longer than needed are legal up to ten bytes.
 func uvarint(b []byte, i int) (uint64, int) {
+	if len(b)-i >= 8 {
+		x := le64(b[i:])
+		if end := ^x & highBits; end != 0 {
+			// Keep the bytes up to the first below 0x80, then close the gaps
+			// between their groups of 7 bits: pairs, quads, all eight.
+			x &= end ^ (end - 1)
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+			return x, i + bits.TrailingZeros64(end)/8 + 1
+		}
+	}
+	return uvarintSlow(b, i)
+}
+
+func uvarintSlow(b []byte, i int) (uint64, int) {
 	var v uint64
 	for shift := uint(0); i < len(b); shift += 7 {
 		c := b[i]
