@@ -66,7 +66,7 @@ const maxPending = 4096
 func New(opts Options) *Core {
 	c := &Core{
 		opts:    opts,
-		decoder: event.NewDecoder(event.DefaultOptions()),
+		decoder: event.NewDecoder(event.Options{}),
 		agg:     aggregator.NewPartition(opts.Aggregator),
 	}
 	for s := range c.next {

@@ -1,0 +1,157 @@
+// Package app wires the packages into one process and owns its lifecycle: what
+// starts in which order, who tells whom, and how all of it ends.
+//
+// It holds no logic of the pipeline itself. The service and the demo run
+// through the same Run.
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/consumer"
+	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/internal/api"
+	"github.com/rampgauge/rampgauge/internal/config"
+	"github.com/rampgauge/rampgauge/internal/telemetry"
+)
+
+// Options says what to run. Config and Logger are required.
+type Options struct {
+	Config config.Config
+	// ConfigFile is read again by a reload; empty: reloading is refused.
+	ConfigFile string
+	Logger     *slog.Logger
+	// Hangup triggers a reload; nil: only the API does.
+	Hangup <-chan os.Signal
+	// EachDimension keeps a breakdown by each dimension seen, singly.
+	EachDimension bool
+	Version       string
+	Revision      string
+	// Now is the clock; nil: the machine's.
+	Now func() time.Time
+	// Started is called with the service once it listens; nil: nobody needs it.
+	Started func(*Service)
+}
+
+// Service is a running pipeline, as far as those who started it need it.
+type Service struct {
+	Merged *aggregator.Merged
+	// Addr is the address that the API listens on.
+	Addr     string
+	pipeline *pipeline
+}
+
+// CaughtUp reports whether every record that was on the topics at the call's
+// start is in the numbers.
+func (s *Service) CaughtUp(ctx context.Context) (bool, error) {
+	status, err := s.pipeline.Status(ctx)
+	return status.CaughtUp, err
+}
+
+// Hold keeps the service from calling itself caught up while more input is
+// known to be on its way; the function returned lifts it.
+func (s *Service) Hold() (release func()) { return s.pipeline.hold() }
+
+// Run runs the service until ctx is cancelled, then commits and leaves within
+// ten seconds.
+func Run(ctx context.Context, o Options) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c := &o.Config
+	merged := aggregator.NewMerged(aggregatorOptions(c, o.EachDimension))
+	counters := telemetry.New()
+	p := newPipeline(merged, counters, o.Now)
+	cores := newCores(&o, merged, p)
+	kafka, err := consumerOptions(c)
+	if err != nil {
+		return err
+	}
+	kafka.Logger = o.Logger
+	kafka.NewHandler = cores.open
+	kafka.Held = cores.held
+	in, err := consumer.New(kafka)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	p.consumer = in
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Web.Listen)
+	if err != nil {
+		return fmt.Errorf("web.listen %s: %w; choose a free address", c.Web.Listen, err)
+	}
+	settings := newSettings(&o)
+	server := api.New(api.Options{
+		Merged: merged, Pipeline: p, Counters: counters, Logger: o.Logger,
+		Experiments: settings.experiments, Reload: settings.reload, Config: settings.masked,
+		AttributionWindow: c.Join.AttributionWindow,
+		Version:           o.Version, Revision: o.Revision, Instance: instance(listener.Addr()),
+	})
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.Run(ctx) })
+	g.Go(func() error { return server.ServeListener(ctx, listener, c.Web.ConfigFile) })
+	g.Go(func() error { return settings.watch(ctx) })
+	o.Logger.Info("listening", "url", "http://"+listener.Addr().String())
+	if o.Started != nil {
+		o.Started(&Service{Merged: merged, Addr: listener.Addr().String(), pipeline: p})
+	}
+	err = g.Wait()
+	cores.close()
+	return err
+}
+
+func instance(addr net.Addr) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func aggregatorOptions(c *config.Config, eachDimension bool) aggregator.Options {
+	levels := aggregator.DefaultLevels()
+	levels.Fine = c.Aggregation.Pane
+	levels.Retention = c.Aggregation.Retention
+	return aggregator.Options{
+		Levels:            levels,
+		Windows:           c.Aggregation.Windows,
+		Slices:            c.Aggregation.Slices,
+		EachDimension:     eachDimension,
+		MaxSeries:         c.Aggregation.MaxSeries,
+		AttributionWindow: c.Join.AttributionWindow,
+	}
+}
+
+func consumerOptions(c *config.Config) (consumer.Options, error) {
+	o := consumer.DefaultOptions()
+	o.Brokers = c.Kafka.Brokers
+	o.Group = c.Kafka.Group
+	for s := range event.NumStreams {
+		o.Topics[s] = c.Topics.Input(s).Name
+	}
+	o.DeadLetterTopic = c.Topics.DeadLetters.Name
+	o.CommitInterval = c.Aggregation.CommitInterval
+	var err error
+	if o.TLS, err = c.Kafka.TLS.Client(); err != nil {
+		return o, err
+	}
+	password, err := c.Kafka.SASL.Password()
+	if err != nil {
+		return o, err
+	}
+	o.SASL, err = consumer.NewSASL(c.Kafka.SASL.Mechanism, c.Kafka.SASL.Username, password)
+	return o, err
+}
