@@ -85,13 +85,20 @@ func (d *direct) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 		return nil, err
 	}
 	_, res, err := protocol.ReadResponse(rw, d.ApiKey(), d.version)
-	return res, err
+	return &answer{res}, err
 }
+
+// answer keeps the transport from recognising a response and acting on it.
+type answer struct{ protocol.Message }
 
 func (c *client) send(ctx context.Context, broker int32, req protocol.Message) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.transport.RoundTrip(ctx, c.addr, &direct{request: req, broker: broker, clientID: c.clientID})
+	res, err := c.transport.RoundTrip(ctx, c.addr, &direct{request: req, broker: broker, clientID: c.clientID})
+	if err != nil {
+		return nil, err
+	}
+	return res.(*answer).Message, nil
 }
 
 // topicMetadata is what one broker knows of the topics now; it creates none.
