@@ -22,11 +22,12 @@ type cell struct {
 	winnerCov     []coverage
 	versions      []counts // by version table
 	stages        []counts // by stage table
+	towers        []towerCell
 	firstMs       int64
 	lastMs        int64
 
-	// rare collects what is too seldom to be laid out: winners, tower calls,
-	// and weighted auctions.
+	// rare collects what is too seldom to be laid out: winners, and weighted
+	// auctions.
 	rare Sums
 }
 
@@ -175,6 +176,10 @@ func (c *cell) reset() {
 	c.scores.reset()
 	c.candidateCov, c.winnerCov = c.candidateCov[:0], c.winnerCov[:0]
 	c.versions, c.stages = c.versions[:0], c.stages[:0]
+	for i := range c.towers {
+		c.towers[i].reset()
+	}
+	c.towers = c.towers[:0]
 	c.firstMs, c.lastMs = 0, 0
 	c.rare = Sums{}
 }

@@ -33,6 +33,7 @@ func (p *Partition) sums(c *cell) *Sums {
 	for i := range c.stages {
 		p.nameStages(&cs.Stages, &c.stages[i])
 	}
+	p.nameTowers(&s.Towers, c.towers)
 	return s
 }
 

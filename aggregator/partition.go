@@ -19,7 +19,7 @@ type Partition struct {
 	families [][]string
 	versions []versionTable
 	stages   []stageTable
-	towers   map[string]string // each tower's name, by its bytes
+	towers   []string
 
 	cells   map[cellKey]*cell // not yet flushed
 	free    []*cell
@@ -40,9 +40,8 @@ func NewPartition(opts Options) *Partition {
 	p := &Partition{
 		opts:     opts,
 		routeIDs: newInterner(), familyIDs: newInterner(), versionIDs: newInterner(), stageIDs: newInterner(),
-		towers: map[string]string{},
-		cells:  map[cellKey]*cell{},
-		store:  newPaneStore(opts),
+		cells: map[cellKey]*cell{},
+		store: newPaneStore(opts),
 	}
 	for _, names := range opts.Slices {
 		for _, name := range names {
@@ -115,31 +114,6 @@ func (p *Partition) Candidates(r Route, e *event.Prediction) {
 			p.addWeighted(&cell.rare.Candidates, e)
 		default:
 			m.addTo(cell, c)
-		}
-	}
-}
-
-// Calls counts tower calls in all cells of a route.
-func (p *Partition) Calls(r Route, e *event.Prediction) {
-	excess := excessOf(e.Weight())
-	for _, target := range p.routes[r].targets {
-		cell := p.cell(target, e.EventTimeMs)
-		if cell == nil {
-			continue
-		}
-		cell.seen(e.EventTimeMs)
-		for i := range e.TowerCalls {
-			call := &e.TowerCalls[i]
-			name, ok := p.towers[string(call.Tower)]
-			if !ok {
-				name = string(call.Tower)
-				p.towers[name] = name
-			}
-			t := keyed(&cell.rare.Towers, &TowerSums{Tower: name}, compareTowers)
-			t.Outcomes[call.Outcome].count(1, excess)
-			if call.LatencyUs > 0 {
-				t.Latency.Count(float32(call.LatencyUs), 1)
-			}
 		}
 	}
 }

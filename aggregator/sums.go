@@ -229,11 +229,19 @@ func compareStages(a, b *StageTally) int {
 // keyed finds the element of a sorted list with like's key, inserting one with
 // that key and nothing else where there is none.
 func keyed[T keyOnly[T]](list *[]T, like *T, compare func(a, b *T) int) *T {
-	i, found := slices.BinarySearchFunc(*list, like, func(e T, k *T) int { return compare(&e, k) })
-	if !found {
-		*list = slices.Insert(*list, i, (*like).keyOnly())
+	lo, hi := 0, len(*list)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if compare(&(*list)[mid], like) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	return &(*list)[i]
+	if lo == len(*list) || compare(&(*list)[lo], like) != 0 {
+		*list = slices.Insert(*list, lo, (*like).keyOnly())
+	}
+	return &(*list)[lo]
 }
 
 type keyOnly[T any] interface{ keyOnly() T }
