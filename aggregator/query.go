@@ -74,7 +74,7 @@ func (m *Merged) Summary(q Query) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to := m.bounds(q, tracks)
+	from, to := m.bounds(q)
 	out := &Summary{FromMs: from, ToMs: to}
 	for _, t := range tracks {
 		sums := m.sum(t, from, to)
@@ -152,36 +152,28 @@ func (m *Merged) fillTotals(q Query, from, to int64, out *Summary) error {
 	return nil
 }
 
-// selectTracks finds the cells that a query sums: those of the narrowest kept
-// breakdown that has every dimension of slice and where.
+// selectTracks finds the cells that a query sums: those of the breakdown by
+// exactly the dimensions of slice and where. A wider breakdown would not do,
+// because it lacks the auctions that lack one of its other dimensions.
 func (m *Merged) selectTracks(q Query) ([]*track, error) {
-	want := slices.Clone(q.Slice)
+	names := slices.Clone(q.Slice)
 	for _, l := range q.Where {
-		if !slices.Contains(want, l.Name) {
-			want = append(want, l.Name)
+		if !slices.Contains(names, l.Name) {
+			names = append(names, l.Name)
 		}
 	}
-	slices.Sort(want)
+	slices.Sort(names)
+	want := strings.Join(names, ",")
 	kept := m.keptSlices(q.Experiment)
 	if kept == nil {
 		return nil, fmt.Errorf("experiment %q: no auction of it was seen: %w", q.Experiment, ErrUnknownExperiment)
 	}
-	best, found := "", false
-	for _, names := range kept {
-		list := splitNames(names)
-		if !subset(want, list) {
-			continue
-		}
-		if !found || len(list) < len(splitNames(best)) {
-			best, found = names, true
-		}
-	}
-	if !found {
-		return nil, fmt.Errorf("slice %q: kept are %s: %w", strings.Join(want, ","), quoteKept(kept), ErrSliceNotKept)
+	if !slices.Contains(kept, want) {
+		return nil, fmt.Errorf("slice %q: kept are %s: %w", want, quoteKept(kept), ErrSliceNotKept)
 	}
 	var out []*track
 	for k, t := range m.tracks {
-		if k.Experiment != q.Experiment || k.Labels.Names() != best {
+		if k.Experiment != q.Experiment || k.Labels.Names() != want {
 			continue
 		}
 		if q.RampPercent != nil && k.RampPercent != *q.RampPercent {
@@ -220,22 +212,6 @@ func (m *Merged) keptSlices(experiment string) []string {
 	return out
 }
 
-func splitNames(names string) []string {
-	if names == "" {
-		return nil
-	}
-	return strings.Split(names, ",")
-}
-
-func subset(want, have []string) bool {
-	for _, w := range want {
-		if !slices.Contains(have, w) {
-			return false
-		}
-	}
-	return true
-}
-
 func quoteKept(kept []string) string {
 	var quoted []string
 	for _, k := range kept {
@@ -258,11 +234,13 @@ func matches(have, where []Label) bool {
 	return true
 }
 
-// bounds widens a query's bounds to whole panes.
-func (m *Merged) bounds(q Query, tracks []*track) (from, to int64) {
+// bounds widens a query's bounds to whole panes. Without bounds they are those
+// of the whole experiment, not of the cells selected: a breakdown must not cut
+// off what is outside of it.
+func (m *Merged) bounds(q Query) (from, to int64) {
 	first, last := int64(math.MaxInt64), int64(0)
-	for _, t := range tracks {
-		if n := len(t.panes); n > 0 {
+	for k, t := range m.tracks {
+		if n := len(t.panes); n > 0 && k.Experiment == q.Experiment {
 			first = min(first, m.opts.Levels.At(t.panes[0].pane.StartMs, m.newest).StartMs)
 			last = max(last, m.opts.Levels.At(t.panes[n-1].pane.StartMs, m.newest).EndMs())
 		}
@@ -424,7 +402,7 @@ func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error)
 	if err != nil {
 		return nil, err
 	}
-	from, to := m.bounds(q, tracks)
+	from, to := m.bounds(q)
 	out := map[string][]Point{}
 	for _, t := range tracks {
 		points := out[t.key.Arm]

@@ -224,8 +224,12 @@ func (j *Joiner) Conversion(e *event.Conversion) {
 			j.countOutside(row, c)
 		}
 		j.settle(row)
-	case isNew:
-		j.counts.Streams[event.Conversions].Waiting++
+	case c.State&Orphaned == 0:
+		if isNew {
+			j.counts.Streams[event.Conversions].Waiting++
+		}
+		// A conversion and its retraction each have a horizon; the earlier one
+		// counts, whichever of them came first.
 		j.horizons.push(e.EventTimeMs+j.window, impression, id)
 	}
 	j.store.Put(row, e.EventTimeMs)

@@ -18,7 +18,8 @@ type tier struct {
 	buckets map[uint32]*bucket // by start/width
 	free    []*bucket
 	bytes   int64
-	evicted int64 // event time before which buckets have been dropped, ms
+	evicted int64   // event time before which buckets have been dropped, ms
+	last    *bucket // made last: the next one will grow to about its size
 }
 
 // ref points at a part: bucket number, part index. 0 is no part.
@@ -145,12 +146,31 @@ func (t *tier) newBucket(number uint32) *bucket {
 	if n := len(t.free); n > 0 {
 		b, t.free = t.free[n-1], t.free[:n-1]
 	} else {
-		b = &bucket{}
+		b = t.sized()
 	}
+	t.last = b
 	b.number = number
 	t.buckets[number] = b
 	t.bytes += b.bytes()
 	return b
+}
+
+// sized returns a bucket with room for what the last one holds, so that a
+// steady stream does not pay for growing each bucket anew.
+func (t *tier) sized() *bucket {
+	l := t.last
+	if l == nil {
+		return &bucket{}
+	}
+	room := func(n int) int { return n + n/16 }
+	return &bucket{
+		parts: make([]part, 0, room(len(l.parts))),
+		items: make([]uint64, 0, room(len(l.items))),
+		preds: make([]float32, 0, room(len(l.preds))),
+		refs:  make([]float32, 0, room(len(l.refs))),
+		masks: make([]uint64, 0, room(len(l.masks))),
+		calls: make([]call, 0, room(len(l.calls))),
+	}
 }
 
 // candidate returns what a part says of an item, by its place in the part.
