@@ -1,0 +1,98 @@
+package archtest
+
+import "regexp"
+
+// module is the path that imports of our own packages begin with.
+const module = "github.com/rampgauge/rampgauge"
+
+// imports is what a package may import of the module.
+type imports struct {
+	code  []string // by all files
+	tests []string // by _test.go files besides
+}
+
+// allowedImports has every package of the module. Data runs one way, from
+// consumer to the page, and internal/app alone wires it: what is missing in a
+// row is missing on purpose.
+var allowedImports = map[string]imports{
+	// Leaves: they import nothing of the module.
+	"consumer/event":         {tests: []string{"consumer/event/eventpb", "consumer/event/eventtest"}},
+	"consumer/event/eventpb": {},
+	"internal/fixed":         {},
+	"internal/stats":         {},
+	"internal/kafkatest":     {},
+
+	// The way of the data. consumer knows no aggregator, and neither knows the
+	// join: they meet in internal/partition.
+	"consumer":                {code: []string{"consumer/event"}, tests: []string{"internal/kafkatest"}},
+	"consumer/join":           {code: []string{"consumer/event"}},
+	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
+	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
+	"internal/telemetry":      {code: []string{"consumer/event"}},
+	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}},
+	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
+	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
+
+	// Around it.
+	"internal/config":    {code: []string{"consumer/event"}},
+	"internal/eventfile": {code: []string{"consumer/event", "consumer/event/eventpb", "internal/config"}, tests: []string{"internal/kafkatest"}},
+	"internal/simulate":  {code: []string{"consumer/event", "consumer/event/eventpb"}, tests: []string{"internal/recount"}},
+
+	// The only ones that wire.
+	"internal/app": {
+		code: []string{
+			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/config", "internal/eventfile",
+			"internal/kafkatest", "internal/partition", "internal/simulate", "internal/telemetry",
+		},
+	},
+	"cmd/rampgauge": {
+		code:  []string{"consumer/event", "internal/app", "internal/config", "internal/eventfile"},
+		tests: []string{"internal/kafkatest"},
+	},
+
+	// Tools and tests, which no package of the product imports.
+	"consumer/event/eventtest": {code: []string{"consumer/event", "consumer/event/eventpb"}},
+	"internal/archtest":        {},
+	"internal/docgen":          {code: []string{"internal/config"}},
+	"internal/e2e": {tests: []string{
+		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/eventfile",
+		"internal/partition", "internal/recount",
+	}},
+	"internal/recount": {code: []string{"consumer/event/eventpb"}},
+}
+
+// onlyFor names the packages that may import a module of somebody else's, by
+// the beginning of its path; tests may import what they like.
+var onlyFor = map[string][]string{
+	"github.com/alecthomas/kong":     {"cmd/rampgauge"},
+	"github.com/goccy/go-yaml":       {"internal/config"},
+	"go.yaml.in/yaml":                {"internal/config"},
+	"github.com/segmentio/kafka-go":  {"consumer"},
+	"github.com/twmb/franz-go":       {"internal/app", "internal/eventfile", "internal/kafkatest"},
+	"google.golang.org/protobuf":     {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/recount", "internal/simulate"},
+	"github.com/schollz/progressbar": {"cmd/rampgauge"},
+	"github.com/prometheus/":         {"cmd/rampgauge", "internal/api", "internal/api/exposition"},
+	"github.com/VictoriaMetrics/":    {"internal/api", "internal/api/exposition", "internal/telemetry"},
+	"testing":                        {},
+	"github.com/google/go-cmp":       {},
+	"log":                            {}, // a global logger
+}
+
+// maxLines is how long a file may be. One that is longer asks for a reason.
+const maxLines = 400
+
+// longFiles are the exceptions, each with its reason.
+var longFiles = map[string]string{}
+
+// forbiddenNames are names of packages that say nothing about what is inside.
+var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "misc", "shared"}
+
+// forbiddenText is what no file of ours holds, by what it is.
+var forbiddenText = map[string]*regexp.Regexp{
+	"the host of a package registry": regexp.MustCompile(`\b(proxy|sum)\.golang\.org\b|\bregistry\.npmjs\.org\b|\bpypi\.org\b|\bpythonhosted\.org\b|` +
+		`\brepo1?\.maven\.(org|apache\.org)\b|\bdeb\.debian\.org\b|\b(registry-1|index)\.docker\.io\b`),
+	"a path of one machine": regexp.MustCompile(`(^|[^\w.$}/-])/(work|root|home|Users|tmp)/`),
+}
+
+// skippedDirs hold nothing of ours, by name.
+var skippedDirs = []string{".git", ".tools", "node_modules"}
