@@ -145,13 +145,13 @@ func consumerOptions(c *config.Config) (consumer.Options, error) {
 	o.DeadLetterTopic = c.Topics.DeadLetters.Name
 	o.CommitInterval = c.Aggregation.CommitInterval
 	var err error
-	if o.TLS, err = c.Kafka.TLS.Client(); err != nil {
-		return o, err
+	if t := c.Kafka.TLS; t.Enabled {
+		o.TLS, err = consumer.TLSConfig(consumer.TLSOptions{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile})
+		if err != nil {
+			return o, err
+		}
 	}
-	password, err := c.Kafka.SASL.Password()
-	if err != nil {
-		return o, err
-	}
-	o.SASL, err = consumer.NewSASL(c.Kafka.SASL.Mechanism, c.Kafka.SASL.Username, password)
+	s := c.Kafka.SASL
+	o.SASL, err = consumer.SASLMechanism(consumer.SASLOptions{Mechanism: s.Mechanism, Username: s.Username, PasswordFile: s.PasswordFile})
 	return o, err
 }

@@ -46,6 +46,9 @@ func (p *pipeline) report(source int32, r partition.Report) {
 		p.counters.Add(s, telemetry.Duplicate, int(now.Duplicate-was.Duplicate))
 		p.counters.Add(s, telemetry.Conflicting, int(now.Conflicting-was.Conflicting))
 		p.counters.Add(s, telemetry.Late, int(now.Late-was.Late))
+		if s == event.Conversions {
+			p.counters.Add(s, telemetry.Outside, int(now.Outside-was.Outside))
+		}
 		for reason := event.ReasonNone + 1; reason < event.NumReasons; reason++ {
 			if n := r.DeadBy[s][reason] - old.DeadBy[s][reason]; n > 0 {
 				p.counters.AddDead(s, reason, int(n))
@@ -75,7 +78,7 @@ func (p *pipeline) countUnmatched(now, was *join.Counts) {
 func whyOf(m join.Mismatch) telemetry.Why {
 	switch m {
 	case join.NoItem:
-		return telemetry.NoCandidate
+		return telemetry.NoItem
 	case join.OutsideWindow:
 		return telemetry.OutsideWindow
 	default:
@@ -110,6 +113,7 @@ func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 			c.Duplicate += j.Duplicate
 			c.Conflicting += j.Conflicting
 			c.Late += j.Late
+			c.Outside += j.Outside
 			c.Waiting += j.Waiting
 			c.Unmatched += j.Unmatched
 			for m := range join.NumMismatches {
@@ -128,7 +132,7 @@ func (p *pipeline) Ready() bool { return p.consumer.Ready() }
 func (p *pipeline) Lag() []telemetry.PartitionLag {
 	var out []telemetry.PartitionLag
 	for _, l := range p.consumer.Lag() {
-		out = append(out, telemetry.PartitionLag{Stream: l.Stream, Partition: l.Partition, Records: l.Records})
+		out = append(out, telemetry.PartitionLag{Stream: l.Stream, Partition: l.Partition, Records: l.Records()})
 	}
 	return out
 }
