@@ -23,8 +23,9 @@ type pipeline struct {
 	now      func() time.Time
 	holds    atomic.Int32
 
-	mu      sync.Mutex
-	reports map[int32]partition.Report
+	mu          sync.Mutex
+	reports     map[int32]partition.Report
+	corruptSeen [event.NumStreams]telemetry.StreamCounts // already counted
 }
 
 func newPipeline(m *aggregator.Merged, c *telemetry.Counters, now func() time.Time) *pipeline {
@@ -41,49 +42,58 @@ func (p *pipeline) report(source int32, r partition.Report) {
 	old := p.reports[source]
 	p.reports[source] = r
 	for s := range event.NumStreams {
-		now, was := &r.Join.Streams[s], &old.Join.Streams[s]
-		p.counters.AddConsumed(s, int(r.Consumed[s]-old.Consumed[s]))
-		p.counters.Add(s, telemetry.Duplicate, int(now.Duplicate-was.Duplicate))
-		p.counters.Add(s, telemetry.Conflicting, int(now.Conflicting-was.Conflicting))
-		p.counters.Add(s, telemetry.Late, int(now.Late-was.Late))
-		if s == event.Conversions {
-			p.counters.Add(s, telemetry.Outside, int(now.Outside-was.Outside))
-		}
-		for reason := event.ReasonNone + 1; reason < event.NumReasons; reason++ {
-			if n := r.DeadBy[s][reason] - old.DeadBy[s][reason]; n > 0 {
-				p.counters.AddDead(s, reason, int(n))
-			}
-		}
+		before, after := streamCounts(&old, s), streamCounts(&r, s)
+		p.counters.Grow(s, &before, &after)
 	}
-	p.countUnmatched(&r.Join, &old.Join)
+	p.growCorrupt()
 	p.counters.AddCandidates(int(r.Join.Candidates - old.Join.Candidates))
 	if r.NewestMs > old.NewestMs {
 		p.counters.ObserveEventToMetric(p.now().Sub(time.UnixMilli(r.NewestMs)))
 	}
 }
 
-// countUnmatched moves the counters on. A counter cannot take back what a late
-// match does; the status endpoint shows the present number.
-func (p *pipeline) countUnmatched(now, was *join.Counts) {
-	for m := range join.NumMismatches {
-		if n := now.Streams[event.Impressions].UnmatchedBy[m] - was.Streams[event.Impressions].UnmatchedBy[m]; n > 0 {
-			p.counters.AddUnmatched(whyOf(m), int(n))
-		}
+// streamCounts is one stream of a report in the service's own terms.
+func streamCounts(r *partition.Report, s event.Stream) telemetry.StreamCounts {
+	j := &r.Join.Streams[s]
+	c := telemetry.StreamCounts{
+		Consumed: r.Consumed[s], Dead: r.Dead[s], DeadBy: r.DeadBy[s],
+		Duplicate: j.Duplicate, Conflicting: j.Conflicting, Late: j.Late, Outside: j.Outside,
+		Waiting: j.Waiting, Unmatched: j.Unmatched,
 	}
-	if n := now.Streams[event.Conversions].Unmatched - was.Streams[event.Conversions].Unmatched; n > 0 {
-		p.counters.AddUnmatched(telemetry.NoImpression, int(n))
+	if s == event.Conversions {
+		c.UnmatchedBy[telemetry.NoImpression] = j.Unmatched
+		return c
 	}
+	for m, why := range whys {
+		c.UnmatchedBy[why] = j.UnmatchedBy[m]
+	}
+	return c
 }
 
-func whyOf(m join.Mismatch) telemetry.Why {
-	switch m {
-	case join.NoItem:
-		return telemetry.NoItem
-	case join.OutsideWindow:
-		return telemetry.OutsideWindow
-	default:
-		return telemetry.NoAuction
+// whys maps what an impression misses to the service's own terms.
+var whys = [join.NumMismatches]telemetry.Why{
+	join.NoAuction:     telemetry.NoAuction,
+	join.NoItem:        telemetry.NoItem,
+	join.OutsideWindow: telemetry.OutsideWindow,
+}
+
+// corrupt is how many record batches the consumer gave up. They never reach a
+// partition core, so no report has them.
+func (p *pipeline) corrupt() (counts [event.NumStreams]telemetry.StreamCounts) {
+	dead := &p.consumer.Stats().DeadLetters
+	for s := range event.NumStreams {
+		n := int64(dead[s][event.ReasonCorruptBatch].Load())
+		counts[s].Consumed, counts[s].Dead, counts[s].DeadBy[event.ReasonCorruptBatch] = n, n, n
 	}
+	return counts
+}
+
+func (p *pipeline) growCorrupt() {
+	now := p.corrupt()
+	for s := range event.NumStreams {
+		p.counters.Grow(s, &p.corruptSeen[s], &now[s])
+	}
+	p.corruptSeen = now
 }
 
 func (p *pipeline) forget(source int32) {
@@ -105,22 +115,13 @@ func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 	s := telemetry.Status{CaughtUp: caughtUp && !held, LagRecords: lag, WatermarkMs: p.merged.NewestMs()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range p.reports {
-		for st := range event.NumStreams {
-			c, j := &s.Streams[st], &r.Join.Streams[st]
-			c.Consumed += r.Consumed[st]
-			c.Dead += r.Dead[st]
-			c.Duplicate += j.Duplicate
-			c.Conflicting += j.Conflicting
-			c.Late += j.Late
-			c.Outside += j.Outside
-			c.Waiting += j.Waiting
-			c.Unmatched += j.Unmatched
-			for m := range join.NumMismatches {
-				c.Whys[whyOf(m)] += j.UnmatchedBy[m]
-			}
+	corrupt := p.corrupt()
+	for st := range event.NumStreams {
+		s.Streams[st].Add(&corrupt[st])
+		for _, r := range p.reports {
+			c := streamCounts(&r, st)
+			s.Streams[st].Add(&c)
 		}
-		s.Streams[event.Conversions].Whys[telemetry.NoImpression] += r.Join.Streams[event.Conversions].Unmatched
 	}
 	return s, err
 }
