@@ -1,0 +1,227 @@
+package page
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/rampgauge/rampgauge/aggregator"
+)
+
+// arms is the readings of an experiment's arms side by side.
+type arms struct {
+	e        *Experiment
+	readings []aggregator.Reading // by Summary.Arms
+}
+
+func makeArms(e *Experiment) arms {
+	a := arms{e: e}
+	for i := range e.Summary.Arms {
+		a.readings = append(a.readings, e.Summary.Arms[i].Total.Read())
+	}
+	return a
+}
+
+func (a *arms) name(i int) string  { return a.e.Summary.Arms[i].Arm }
+func (a *arms) control(i int) bool { return a.name(i) == a.e.Control }
+func (a *arms) head(i int) []head  { return []head{a.headOf(i)} }
+func (a *arms) winners() []*aggregator.WinnerReading {
+	var out []*aggregator.WinnerReading
+	for i := range a.readings {
+		out = append(out, &a.readings[i].Winners)
+	}
+	return out
+}
+
+func (a *arms) headOf(i int) head {
+	h := head{Text: a.name(i), Span: 1}
+	if a.control(i) {
+		h.Note = "control"
+	}
+	return h
+}
+
+// overview is who is compared, since when, and whether it says anything yet.
+func (a *arms) overview() table {
+	t := table{
+		Caption: "Arms",
+		Columns: []column{
+			{Title: "Arm", Text: true}, {Title: "State", Text: true},
+			{Title: "Ramp", Meaning: "Share of the experiment's traffic at the arm's latest auction."},
+			{Title: "At this ramp since", Text: true},
+			{Title: "Ramps in these numbers", Meaning: "Numbers below sum over all of these."},
+			{Title: "Candidates"}, {Title: "Winners"}, {Title: "Conversions", Meaning: "Winners with label 1."},
+		},
+	}
+	for i := range a.readings {
+		r := &a.readings[i]
+		cells := []cell{{State: armState(r), IsText: true}, {Text: "–"}, {Text: "–", IsText: true}}
+		for _, arm := range a.e.Arms {
+			if arm.Name == a.name(i) {
+				cells[1] = cell{Text: ramp(arm.RampPercent)}
+				cells[2] = cell{Stamp: makeStamp(arm.SinceMs), IsText: true}
+			}
+		}
+		ramps := ""
+		for k, p := range a.e.Summary.Arms[i].RampPercents {
+			if k > 0 {
+				ramps += ", "
+			}
+			ramps += ramp(p)
+		}
+		cells = append(cells, cell{Text: ramps}, counted(r.Candidates.Count), counted(r.Winners.Count), counted(r.Winners.Conversions))
+		t.Rows = append(t.Rows, row{a.head(i), cells})
+	}
+	return t
+}
+
+func (a *arms) candidates() table {
+	t := table{
+		Caption: "Candidates: everything scored",
+		Note:    "Against the reference model, where a candidate has a reference.",
+		Columns: []column{
+			{Title: "Arm", Text: true},
+			{Title: "Calibration vs reference", Meaning: "Sum of predictions over sum of references."},
+			{Title: "Log MAE", Meaning: "Mean of |ln p − ln r|."},
+			{Title: "Log bias", Meaning: "Mean of ln p − ln r."},
+			{Title: "p50", Meaning: "Median prediction, within 1 %."},
+			{Title: "p90", Meaning: "90 % quantile of predictions, within 1 %."},
+			{Title: "p99", Meaning: "99 % quantile of predictions, within 1 %."},
+		},
+	}
+	for i := range a.readings {
+		c := &a.readings[i].Candidates
+		referenced, all := of(c.ReferenceCount), of(c.Count)
+		t.Rows = append(t.Rows, row{a.head(i), []cell{
+			known(c.CalibrationVsReference, number, referenced),
+			known(c.LogMAE, number, referenced),
+			known(c.LogBias, number, referenced),
+			known(c.PredictionQuantiles["0.5"], number, all),
+			known(c.PredictionQuantiles["0.9"], number, all),
+			known(c.PredictionQuantiles["0.99"], number, all),
+		}})
+	}
+	return t
+}
+
+func (a *arms) winnersTable() table {
+	t := table{
+		Caption: "Winners: what was shown, against its labels",
+		Note:    "A winner without conversion counts as label 0, also while its attribution window is open: read these beside the label maturity.",
+		Columns: []column{
+			{Title: "Arm", Text: true},
+			{Title: "Calibration", Meaning: "Sum of predictions over sum of labels. 1 is calibrated, above is too high."},
+			{Title: "Log loss", Meaning: "Mean of −(y ln p + (1−y) ln(1−p))."},
+			{Title: "Normalized entropy", Meaning: "Log loss over the entropy of the mean label."},
+			{Title: "Brier", Meaning: "Mean of (p − y)²."},
+			{Title: "Label maturity", Meaning: "Share of winners whose attribution window has closed."},
+			{Title: "Cost per conversion", Meaning: "In units of the currency."},
+		},
+	}
+	x := makeAxis(a.winners())
+	for i := range a.readings {
+		w := &a.readings[i].Winners
+		n := of(w.Count)
+		calibration := x.calibration(w)
+		calibration.N = joinNotes(calibration.N, count(w.Conversions)+" conversions")
+		t.Rows = append(t.Rows, row{a.head(i), []cell{
+			calibration,
+			known(w.LogLoss, number, n),
+			known(w.NormalizedEntropy, number, n),
+			known(w.Brier, number, n),
+			known(w.LabelMaturity, percent, n),
+			known(w.CostPerConversionMicros, micros, count(w.Conversions)+" conversions"),
+		}})
+	}
+	return t
+}
+
+func joinNotes(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " · " + b
+}
+
+// byArm makes a table with a row a key and a column an arm.
+func (a *arms) byArm(t table, keys []string, value func(arm int, key string) cell) table {
+	for i := range a.readings {
+		t.Columns = append(t.Columns, column{Title: a.name(i)})
+	}
+	for _, key := range keys {
+		r := row{Heads: []head{{Text: key, Span: 1}}}
+		for i := range a.readings {
+			r.Cells = append(r.Cells, value(i, key))
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+func (a *arms) coverage() table {
+	return a.byArm(table{
+		Caption: "Feature coverage of candidates",
+		Note:    "Share of candidates with the family present and not default, among those whose auction lists it.",
+		Columns: []column{{Title: "Family", Text: true}},
+	}, a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Coverage)) }),
+		func(i int, family string) cell {
+			return share(a.readings[i].Candidates.Coverage[family], of(listed(a.e.Summary.Arms[i].Total, family)), a.control(i))
+		})
+}
+
+func (a *arms) versions() table {
+	return a.byArm(table{
+		Caption: "Item embedding versions",
+		Note:    "Share of scored pairs by the version of the item's embedding.",
+		Columns: []column{{Title: "Version", Text: true}},
+	}, a.keys(func(r *aggregator.Reading) []string {
+		return slices.Collect(maps.Keys(r.Candidates.ItemEmbeddingVersions))
+	}),
+		func(i int, version string) cell {
+			return share(a.readings[i].Candidates.ItemEmbeddingVersions[version], of(a.readings[i].Candidates.Count), a.control(i))
+		})
+}
+
+func (a *arms) stages() table {
+	return a.byArm(table{
+		Caption: "Funnel",
+		Note:    "Candidates that reached the stage.",
+		Columns: []column{{Title: "Stage", Text: true}},
+	}, a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Stages)) }),
+		func(i int, stage string) cell { return counted(a.readings[i].Candidates.Stages[stage]) })
+}
+
+func (a *arms) serving() table {
+	t := table{
+		Caption: "Serving",
+		Columns: []column{
+			{Title: "Tower", Text: true}, {Title: "Arm", Text: true},
+			{Title: "Success"}, {Title: "Timeout"}, {Title: "p50"}, {Title: "p90"}, {Title: "p99"},
+		},
+	}
+	for _, tower := range a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Serving)) }) {
+		for i := range a.readings {
+			s := a.readings[i].Serving[tower]
+			n := of(s.Calls)
+			arm := a.headOf(i)
+			r := row{Heads: []head{{Text: tower}, arm}, Cells: []cell{
+				known(s.SuccessRatio, percent, n), known(s.TimeoutRatio, percent, n),
+				known(s.LatencyUs["0.5"], milliseconds, n), known(s.LatencyUs["0.9"], milliseconds, n), known(s.LatencyUs["0.99"], milliseconds, n),
+			}}
+			if i == 0 {
+				r.Heads[0].Span = len(a.readings)
+			}
+			t.Rows = append(t.Rows, r)
+		}
+	}
+	return t
+}
+
+// keys is what any arm has, sorted.
+func (a *arms) keys(of func(*aggregator.Reading) []string) []string {
+	var all []string
+	for i := range a.readings {
+		all = append(all, of(&a.readings[i])...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,121 @@
+package page
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/rampgauge/rampgauge/aggregator"
+)
+
+// maxSlices is how many slices a page shows, the largest first to be kept.
+const maxSlices = 100
+
+// slice is one row of a breakdown: the same labels in every arm.
+type slice struct {
+	key    aggregator.Labels
+	labels []aggregator.Label
+	byArm  map[string]*aggregator.Sums
+	size   int64 // candidates and winners over all arms
+}
+
+// breakdown lines up the slices of all arms. It says how many there are in all.
+func (a *arms) breakdown() (shown []slice, total int) {
+	byKey := map[aggregator.Labels]*slice{}
+	for _, arm := range a.e.Summary.Arms {
+		for _, s := range arm.Slices {
+			key := aggregator.MakeLabels(s.Labels)
+			if byKey[key] == nil {
+				byKey[key] = &slice{key: key, labels: s.Labels, byArm: map[string]*aggregator.Sums{}}
+			}
+			byKey[key].byArm[arm.Arm] = s.Sums
+			byKey[key].size += s.Sums.Candidates.All.N + s.Sums.Winners.All.N
+		}
+	}
+	for _, s := range byKey {
+		shown = append(shown, *s)
+	}
+	total = len(shown)
+	slices.SortFunc(shown, func(x, y slice) int { return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.key, y.key)) })
+	shown = shown[:min(total, maxSlices)]
+	slices.SortFunc(shown, func(x, y slice) int { return cmp.Compare(x.key, y.key) })
+	return shown, total
+}
+
+// breakdownTables shows a breakdown: the numbers of each slice, and its coverage.
+func (a *arms) breakdownTables() []table {
+	shown, total := a.breakdown()
+	numbers := table{
+		Caption: "Breakdown",
+		Columns: []column{
+			{Title: "Slice", Text: true}, {Title: "Arm", Text: true},
+			{Title: "Candidates"}, {Title: "Calibration vs reference"}, {Title: "Log MAE"},
+			{Title: "Winners"}, {Title: "Conversions"}, {Title: "Calibration"}, {Title: "Log loss"},
+		},
+	}
+	if total > len(shown) {
+		numbers.Note = "The " + count(int64(len(shown))) + " largest of " + count(int64(total)) + " slices; the API has all of them."
+	}
+	coverage := table{Caption: "Feature coverage by slice", Columns: []column{{Title: "Slice", Text: true}, {Title: "Arm", Text: true}}}
+	families := a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Coverage)) })
+	for _, f := range families {
+		coverage.Columns = append(coverage.Columns, column{Title: f})
+	}
+	readings, x := a.readSlices(shown)
+	for k, s := range shown {
+		for i := range a.readings {
+			r := &readings[k][i]
+			heads := []head{{Text: labelText(s.labels)}, a.headOf(i)}
+			if i == 0 {
+				heads[0].Span = len(a.readings)
+			}
+			calibration := x.calibration(&r.Winners)
+			numbers.Rows = append(numbers.Rows, row{heads, []cell{
+				counted(r.Candidates.Count),
+				known(r.Candidates.CalibrationVsReference, number, of(r.Candidates.ReferenceCount)),
+				known(r.Candidates.LogMAE, number, of(r.Candidates.ReferenceCount)),
+				counted(r.Winners.Count), counted(r.Winners.Conversions), calibration,
+				known(r.Winners.LogLoss, number, of(r.Winners.Count)),
+			}})
+			covered := row{Heads: heads}
+			for _, f := range families {
+				covered.Cells = append(covered.Cells, share(r.Candidates.Coverage[f], of(listed(s.byArm[a.name(i)], f)), a.control(i)))
+			}
+			coverage.Rows = append(coverage.Rows, covered)
+		}
+	}
+	if len(families) == 0 {
+		return []table{numbers}
+	}
+	return []table{numbers, coverage}
+}
+
+// readSlices reads every slice in every arm, and makes the axis that all of
+// them share. An arm without the slice reads as nothing.
+func (a *arms) readSlices(shown []slice) ([][]aggregator.Reading, axis) {
+	out := make([][]aggregator.Reading, len(shown))
+	var winners []*aggregator.WinnerReading
+	for k := range shown {
+		out[k] = make([]aggregator.Reading, len(a.readings))
+		for i := range a.readings {
+			if sums := shown[k].byArm[a.name(i)]; sums != nil {
+				out[k][i] = sums.Read()
+			}
+			winners = append(winners, &out[k][i].Winners)
+		}
+	}
+	return out, makeAxis(winners)
+}
+
+// listed is the n of a coverage: the candidates whose auction lists the family.
+func listed(s *aggregator.Sums, family string) int64 {
+	if s == nil {
+		return 0
+	}
+	for _, f := range s.Candidates.Families {
+		if f.Family == family {
+			return f.Listed.N
+		}
+	}
+	return 0
+}

@@ -1,0 +1,177 @@
+package page
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampgauge/rampgauge/aggregator"
+)
+
+// layout is what every page has around its content.
+type layout struct {
+	Title          string
+	StylePath      string
+	Version        string
+	RefreshSeconds int
+	RefreshLink    *link
+}
+
+// link is where a reader can go; Current marks where they are.
+type link struct {
+	Text, URL string
+	Current   bool
+}
+
+type healthView struct {
+	State         *state
+	To            stamp
+	Streams       table
+	SeriesDropped string
+}
+
+type experimentView struct {
+	Name    string
+	URL     string
+	Control string
+	State   *state
+	From    stamp // bounds of the numbers
+	To      stamp
+	First   stamp
+	Last    stamp
+	Window  string // attribution window
+	Tables  []table
+}
+
+type overviewView struct {
+	layout
+	Health      healthView
+	Experiments []experimentView
+}
+
+type detailView struct {
+	layout
+	Health     healthView
+	Experiment experimentView
+	Filters    []string // in force, in words
+	Reset      string   // where none is
+	Breakdowns []link
+	Ramps      []link
+}
+
+type errorView struct {
+	layout
+	Status  string
+	Message string
+}
+
+func makeHealth(h *Health) healthView {
+	return healthView{freshness(h), makeStamp(h.NewestMs), streams(h), count(h.SeriesDropped)}
+}
+
+// makeExperiment shows what an overview says of an experiment; full adds what
+// only its own page has room for.
+func makeExperiment(e *Experiment, full bool) experimentView {
+	a := makeArms(e)
+	v := experimentView{
+		Name: e.Name, URL: experimentPath(e.Name), Control: e.Control,
+		State: experimentState(e, a.readings),
+		From:  makeStamp(e.Summary.FromMs), To: makeStamp(e.Summary.ToMs),
+		First: makeStamp(e.FirstMs), Last: makeStamp(e.LastMs),
+		Window: e.AttributionWindow.String(),
+	}
+	if len(a.readings) == 0 {
+		return v
+	}
+	v.Tables = []table{a.overview(), a.candidates(), a.winnersTable(), a.coverage(), a.serving()}
+	if full {
+		v.Tables = append(v.Tables, a.stages(), a.versions())
+		if len(e.Query.Slice) > 0 {
+			v.Tables = append(a.breakdownTables(), v.Tables...)
+		}
+	}
+	v.Tables = slices.DeleteFunc(v.Tables, func(t table) bool { return len(t.Rows) == 0 })
+	return v
+}
+
+// filters says in words what narrows a query.
+func filters(q *aggregator.Query) []string {
+	var out []string
+	if q.FromMs > 0 {
+		out = append(out, "from "+makeStamp(q.FromMs).Text)
+	}
+	if q.ToMs > 0 {
+		out = append(out, "to "+makeStamp(q.ToMs).Text)
+	}
+	if q.RampPercent != nil {
+		out = append(out, "at ramp "+ramp(*q.RampPercent))
+	}
+	for _, l := range q.Where {
+		out = append(out, "where "+labelText([]aggregator.Label{l}))
+	}
+	return out
+}
+
+// address is the page of a query.
+func address(q *aggregator.Query) string {
+	v := url.Values{}
+	if q.FromMs > 0 {
+		v.Set("from", strconv.FormatInt(q.FromMs, 10))
+	}
+	if q.ToMs > 0 {
+		v.Set("to", strconv.FormatInt(q.ToMs, 10))
+	}
+	if q.RampPercent != nil {
+		v.Set("ramp_percent", strconv.FormatFloat(*q.RampPercent, 'f', -1, 64))
+	}
+	if len(q.Slice) > 0 {
+		v.Set("slice", strings.Join(q.Slice, ","))
+	}
+	for _, l := range q.Where {
+		v.Add("where", l.Name+":"+l.Value)
+	}
+	if len(v) == 0 {
+		return experimentPath(q.Experiment)
+	}
+	return experimentPath(q.Experiment) + "?" + v.Encode()
+}
+
+// breakdownLinks leads to each kept breakdown, and back to the total.
+func breakdownLinks(e *Experiment) []link {
+	if len(e.Slices) == 0 {
+		return nil
+	}
+	q := e.Query
+	q.Slice = nil
+	out := []link{{"total", address(&q), len(e.Query.Slice) == 0}}
+	for _, names := range e.Slices {
+		q.Slice = names
+		out = append(out, link{strings.Join(names, " × "), address(&q), slices.Equal(names, slices.Sorted(slices.Values(e.Query.Slice)))})
+	}
+	return out
+}
+
+// rampLinks leads to each ramp step that the numbers hold.
+func rampLinks(e *Experiment) []link {
+	var steps []float64
+	for _, a := range e.Summary.Arms {
+		steps = append(steps, a.RampPercents...)
+	}
+	if e.Query.RampPercent != nil {
+		steps = append(steps, *e.Query.RampPercent)
+	}
+	slices.Sort(steps)
+	steps = slices.Compact(steps)
+	if len(steps) < 2 && e.Query.RampPercent == nil {
+		return nil
+	}
+	q := e.Query
+	q.RampPercent = nil
+	out := []link{{"all ramps", address(&q), e.Query.RampPercent == nil}}
+	for _, p := range steps {
+		q.RampPercent = &p
+		out = append(out, link{ramp(p), address(&q), e.Query.RampPercent != nil && *e.Query.RampPercent == p})
+	}
+	return out
+}
