@@ -163,7 +163,7 @@ func (m *Merged) selectTracks(q Query) ([]*track, error) {
 		}
 	}
 	slices.Sort(names)
-	want := strings.Join(names, ",")
+	want := strings.Join(slices.Compact(names), ",")
 	kept := m.keptSlices(q.Experiment)
 	if kept == nil {
 		return nil, fmt.Errorf("experiment %q: no auction of it was seen: %w", q.Experiment, ErrUnknownExperiment)
@@ -211,6 +211,8 @@ func (m *Merged) keptSlices(experiment string) []string {
 	slices.Sort(out)
 	return out
 }
+
+func splitNames(names string) []string { return strings.Split(names, ",") }
 
 func quoteKept(kept []string) string {
 	var quoted []string
@@ -302,7 +304,7 @@ func (m *Merged) Experiments() []Experiment {
 	for name, arms := range byName {
 		e := Experiment{Name: name, FirstMs: math.MaxInt64}
 		for arm, tracks := range arms {
-			e.Arms = append(e.Arms, currentRamp(arm, tracks))
+			e.Arms = append(e.Arms, m.currentRamp(arm, tracks))
 			for _, t := range tracks {
 				first, last := t.span()
 				if first > 0 {
@@ -323,7 +325,7 @@ func (m *Merged) Experiments() []Experiment {
 
 // currentRamp finds the ramp step of an arm's latest auction and its start: the
 // first auction at this ramp after the last one at any other.
-func currentRamp(arm string, tracks []*track) Arm {
+func (m *Merged) currentRamp(arm string, tracks []*track) Arm {
 	slices.SortFunc(tracks, func(a, b *track) int { return a.key.Compare(b.key) })
 	var current *track
 	var currentLast int64
@@ -341,18 +343,36 @@ func currentRamp(arm string, tracks []*track) Arm {
 			before = max(before, last)
 		}
 	}
-	since := int64(math.MaxInt64)
-	for i := range current.panes {
-		for _, p := range current.panes[i].parts {
-			if p.sums.FirstMs > before {
-				since = min(since, p.sums.FirstMs)
+	return Arm{Name: arm, RampPercent: current.key.RampPercent, SinceMs: m.firstAfter(current, before)}
+}
+
+// firstAfter is the earliest auction of a track that is known to be later than
+// ms, 0 without any: panes know their first and their last. Panes are put
+// together over the source partitions, at the width that they have by the
+// newest event of all, so that the answer depends on neither.
+func (m *Merged) firstAfter(t *track, ms int64) int64 {
+	first, last := map[int64]int64{}, map[int64]int64{}
+	for i := range t.panes {
+		start := m.opts.Levels.At(t.panes[i].pane.StartMs, m.newest).StartMs
+		for _, p := range t.panes[i].parts {
+			if f := p.sums.FirstMs; f != 0 && (first[start] == 0 || f < first[start]) {
+				first[start] = f
 			}
+			last[start] = max(last[start], p.sums.LastMs)
 		}
 	}
-	if since == math.MaxInt64 {
-		since, _ = current.span()
+	found := int64(math.MaxInt64)
+	for start, f := range first {
+		if f > ms {
+			found = min(found, f)
+		} else if l := last[start]; l > ms {
+			found = min(found, l)
+		}
 	}
-	return Arm{Name: arm, RampPercent: current.key.RampPercent, SinceMs: since}
+	if found == math.MaxInt64 {
+		return 0 // the panes of its auctions have expired, those of its winners have not
+	}
+	return found
 }
 
 // span is the event times of a track's first and last auction, 0 without any.
