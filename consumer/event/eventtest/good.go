@@ -6,7 +6,9 @@
 package eventtest
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 
@@ -159,13 +161,19 @@ func NewConversion(r *rand.Rand, i *eventpb.Impression) *eventpb.Conversion {
 	}
 }
 
-// Encode returns the message's bytes in the format. It panics when the message
-// cannot be encoded, which is a fault of the test.
+// Encode returns the message's bytes in the format, JSON without white space.
+// The same message gives the same bytes. It panics when the message cannot be
+// encoded, which is a fault of the test.
 func Encode(f event.Format, m proto.Message) []byte {
 	var b []byte
 	var err error
 	if f == event.JSON {
-		b, err = protojson.Marshal(m)
+		if b, err = protojson.Marshal(m); err == nil {
+			// protojson adds spaces at random, so that nobody relies on them.
+			var compact bytes.Buffer
+			err = json.Compact(&compact, b)
+			b = compact.Bytes()
+		}
 	} else {
 		b, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	}
