@@ -28,7 +28,8 @@ type world struct {
 
 	mu    sync.Mutex
 	parts map[int32]*recorder
-	open  map[int32]int // handlers open now, by partition
+	open  map[int32]int        // handlers open now, by partition
+	owner map[int32]*recording // the handler opened last, by partition
 }
 
 // recorder is the durable part of a partition's state.
@@ -62,7 +63,7 @@ var topicNames = []string{"predictions", "impressions", "conversions"}
 // inBubble runs f on a virtual clock with a cluster of that many brokers.
 func inBubble(t *testing.T, brokers int, partitions int32, f func(w *world), extra ...kfake.Opt) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, parts: make(map[int32]*recorder), open: make(map[int32]int)}
+		w := &world{t: t, parts: make(map[int32]*recorder), open: make(map[int32]int), owner: make(map[int32]*recording)}
 		w.start(brokers, partitions, extra...)
 		defer func() { w.cluster.Stop() }()
 		f(w)
@@ -103,10 +104,10 @@ func (w *world) options() Options {
 			r = &recorder{next: [event.NumStreams]int64{Earliest, Earliest, Earliest}}
 			w.parts[p] = r
 		}
-		if w.open[p]++; w.open[p] > 1 {
-			return nil, fmt.Errorf("partition %d has two handlers", p)
-		}
-		return &recording{world: w, recorder: r, partition: p, letters: l}, nil
+		// The last owner may still be closing its handler, but uses it no more.
+		w.open[p]++
+		w.owner[p] = &recording{world: w, recorder: r, partition: p, letters: l}
+		return w.owner[p], nil
 	}
 	return o
 }
@@ -117,7 +118,6 @@ type recording struct {
 	recorder  *recorder
 	partition int32
 	letters   DeadLetters
-	slow      time.Duration
 }
 
 func (h *recording) Offsets() [event.NumStreams]int64 { return h.recorder.next }
@@ -132,6 +132,9 @@ func (h *recording) EventTimeMs(_ event.Stream, value []byte) (int64, bool) {
 func (h *recording) Handle(s event.Stream, records []Record) error {
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()
+	if h.world.owner[h.partition] != h {
+		return fmt.Errorf("partition %d: handed to a handler that another has followed", h.partition)
+	}
 	for _, r := range records {
 		if r.Offset < h.recorder.next[s] {
 			return fmt.Errorf("%s: offset %d again, next is %d", s, r.Offset, h.recorder.next[s])
