@@ -175,7 +175,8 @@ func compareWinners(d *diffs, got aggregator.WinnerReading, want *recount.Winner
 	d.number("calibration", got.Calibration, want.Calibration, 0)
 	d.number("log_loss", got.LogLoss, want.LogLoss, 0)
 	d.number("normalized_entropy", got.NormalizedEntropy, want.NormalizedEntropy, 0)
-	d.number("brier", got.Brier, want.Brier, 0)
+	// Squares of tiny predictions end below the unit of 2^-60 that each is rounded to.
+	d.number("brier", got.Brier, want.Brier, 1e-9)
 	d.number("label_maturity", got.LabelMaturity, want.LabelMaturity, 0)
 	d.number("calibration_low", got.CalibrationLow, want.CalibrationLow, 0)
 	d.number("calibration_high", got.CalibrationHigh, want.CalibrationHigh, 0)
