@@ -1,0 +1,115 @@
+// Command loadbench measures the whole service against a real broker: it loads
+// the topics, runs the binary over them to the end, and prints candidates and
+// records per CPU-second beside a floor that only fetches and decodes, measured
+// in the same run. `make bench` starts it.
+//
+// It is a tool of the repository and no part of the product.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rampgauge/rampgauge/internal/simulate"
+)
+
+// options are the command line.
+type options struct {
+	binary     string // the rampgauge to measure
+	floor      bool   // be the floor's process instead
+	brokers    string // of a floor's process
+	end        string // of a floor's process: records to read of each stream
+	profile    string // of a floor's process: where a CPU profile goes
+	candidates int    // of the first load
+	singles    int    // of the second
+	partitions int
+	rounds     int
+	longer     int // the memory run is this many times as long; 0: none
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "", "the rampgauge binary to measure")
+	flag.BoolVar(&o.floor, "floor", false, "fetch and decode only, and print nothing (started by loadbench itself)")
+	flag.StringVar(&o.brokers, "brokers", "", "with -floor: where to read")
+	flag.StringVar(&o.end, "end", "", "with -floor: records to read of each stream")
+	flag.StringVar(&o.profile, "profile", "", "with -floor: write a CPU profile here")
+	flag.IntVar(&o.candidates, "candidates", 20_000_000, "candidates of the load with 100 candidates a record")
+	flag.IntVar(&o.singles, "singles", 2_000_000, "predictions of the load with 1 candidate a record")
+	flag.IntVar(&o.partitions, "partitions", 2, "partitions of each topic")
+	flag.IntVar(&o.rounds, "rounds", 3, "runs of each process; the median counts")
+	flag.IntVar(&o.longer, "longer", 0, "also compare the memory of a run this many times as long")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	run := bench
+	if o.floor {
+		run = runFloor
+	}
+	if err := run(ctx, &o); err != nil {
+		fmt.Fprintln(os.Stderr, "loadbench:", err)
+		os.Exit(1)
+	}
+}
+
+// workload is one load and how its figures are read.
+type workload struct {
+	name  string
+	bench simulate.BenchOptions
+}
+
+func (o *options) workloads() []workload {
+	hundred := simulate.DefaultBenchOptions()
+	hundred.Candidates = 100
+	hundred.Auctions = o.candidates / 100
+	hundred.AuctionsPerSecond = benchDensity(hundred.Auctions)
+	single := simulate.DefaultBenchOptions()
+	single.Candidates = 1
+	single.Auctions = o.singles
+	single.AuctionsPerSecond = benchDensity(single.Auctions)
+	// A record of one candidate is mostly one of a loser.
+	single.ImpressionRate = 0.1
+	return []workload{{"100 candidates a record", hundred}, {"1 candidate a record", single}}
+}
+
+// benchSpan is the event time that a load covers: long enough for the join's
+// windows to pass many times, so that what is measured is the steady state.
+const benchSpan = 10 * time.Minute
+
+func benchDensity(auctions int) float64 { return float64(auctions) / benchSpan.Seconds() }
+
+func bench(ctx context.Context, o *options) error {
+	if o.binary == "" {
+		return errors.New("-binary: name the rampgauge to measure")
+	}
+	for _, w := range o.workloads() {
+		if err := benchOne(ctx, o, w); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	if o.longer > 0 {
+		return benchMemory(ctx, o)
+	}
+	return nil
+}
+
+// parseEnd reads "predictions,impressions,conversions".
+func parseEnd(s string) (n [3]int64, err error) {
+	parts := strings.Split(s, ",")
+	if len(parts) != len(n) {
+		return n, fmt.Errorf("-end %q: want three numbers", s)
+	}
+	for i, p := range parts {
+		if n[i], err = strconv.ParseInt(p, 10, 64); err != nil {
+			return n, fmt.Errorf("-end %q: %w", s, err)
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// usage is what a process has used over its whole life.
+type usage struct {
+	cpu  time.Duration // user and system
+	wall time.Duration
+	rss  int64 // largest resident set, bytes
+}
+
+func usageOf(cmd *exec.Cmd, start time.Time) usage {
+	u := usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(start)}
+	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		u.rss = r.Maxrss << 10
+	}
+	return u
+}
+
+// measureFloor runs the floor's process over a load.
+func measureFloor(ctx context.Context, brokers []string, t totals, profile string) (usage, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return usage{}, err
+	}
+	r := t.records
+	cmd := exec.CommandContext(ctx, self, "-floor", "-brokers", strings.Join(brokers, ","), "-profile", profile,
+		"-end", fmt.Sprintf("%d,%d,%d", r[event.Predictions], r[event.Impressions], r[event.Conversions]))
+	cmd.Stderr = os.Stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return usage{}, fmt.Errorf("floor: %w", err)
+	}
+	return usageOf(cmd, start), nil
+}
+
+const serviceConfig = `
+kafka: {brokers: [%s], group: bench-%d}
+join: {window: 10s, attribution_window: 90s, memory: 128MiB}
+aggregation: {windows: [1m, 5m], slices: [[surface]]}
+web: {listen: "%s"}
+state: {dir: %s}
+alerts: {mode: off}
+log: {level: warn}
+`
+
+// measureService runs the binary over a load until it has caught up, checks
+// that it counted every candidate, and ends it.
+func measureService(ctx context.Context, o *options, brokers []string, t totals) (u usage, err error) {
+	dir, err := os.MkdirTemp("", "loadbench")
+	if err != nil {
+		return u, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	addr, err := freeAddr()
+	if err != nil {
+		return u, err
+	}
+	file := filepath.Join(dir, "rampgauge.yml")
+	text := fmt.Sprintf(serviceConfig, strings.Join(brokers, ","), time.Now().UnixNano(), addr, filepath.Join(dir, "data"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return u, err
+	}
+	cmd := exec.CommandContext(ctx, o.binary, "run", "--config.file", file)
+	cmd.Stderr = os.Stderr
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return u, err
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- cmd.Wait() }()
+	if err := awaitEnd(ctx, addr, t, waited); err != nil {
+		return u, errors.Join(err, cmd.Process.Kill())
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return u, err
+	}
+	if err := <-waited; err != nil {
+		return u, fmt.Errorf("rampgauge run: %w", err)
+	}
+	return usageOf(cmd, start), nil
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+type status struct {
+	CaughtUp bool `json:"caught_up"`
+	Records  map[string]struct {
+		Consumed, Dead int64
+	} `json:"records"`
+}
+
+func awaitEnd(ctx context.Context, addr string, t totals, waited <-chan error) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-waited:
+			return fmt.Errorf("rampgauge run ended early: %w", err)
+		case <-tick.C:
+		}
+		var s status
+		if err := getJSON(ctx, "http://"+addr+"/api/v1/status", &s); err != nil || !s.CaughtUp {
+			continue
+		}
+		for stream, want := range t.records {
+			r := s.Records[event.Stream(stream).String()]
+			if r.Consumed != want || r.Dead != 0 {
+				return fmt.Errorf("%s: consumed %d and refused %d of %d records", event.Stream(stream), r.Consumed, r.Dead, want)
+			}
+		}
+		return checkCandidates(ctx, addr, t)
+	}
+}
+
+// checkCandidates makes sure that the speed measured is that of doing the work.
+func checkCandidates(ctx context.Context, addr string, t totals) error {
+	var list struct {
+		Experiments []struct{ Name string }
+	}
+	if err := getJSON(ctx, "http://"+addr+"/api/v1/experiments", &list); err != nil {
+		return err
+	}
+	var counted, winners int64
+	for _, e := range list.Experiments {
+		var s struct {
+			Arms map[string]struct {
+				Candidates, Winners struct{ Count int64 }
+			}
+		}
+		if err := getJSON(ctx, "http://"+addr+"/api/v1/experiments/"+e.Name+"/summary", &s); err != nil {
+			return err
+		}
+		for _, a := range s.Arms {
+			counted += a.Candidates.Count
+			winners += a.Winners.Count
+		}
+	}
+	if counted != t.candidates || winners != t.records[event.Impressions] {
+		return fmt.Errorf("counted %d of %d candidates and %d of %d winners", counted, t.candidates, winners, t.records[event.Impressions])
+	}
+	return nil
+}
+
+func getJSON(ctx context.Context, url string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, res.Status)
+	}
+	return json.NewDecoder(res.Body).Decode(into)
+}
+
+// benchOne measures floor and service in turns over one load, and prints the
+// medians.
+func benchOne(ctx context.Context, o *options, w workload) error {
+	return withLoad(ctx, o, w, func(brokers []string, t totals) error {
+		fmt.Printf("%s: %d records, %d candidates, %d MB\n", w.name, t.all(), t.candidates, t.bytes>>20)
+		var floors, services []usage
+		for range o.rounds {
+			f, err := measureFloor(ctx, brokers, t, o.profile)
+			if err != nil {
+				return err
+			}
+			s, err := measureService(ctx, o, brokers, t)
+			if err != nil {
+				return err
+			}
+			floors, services = append(floors, f), append(services, s)
+		}
+		floor, service := median(floors), median(services)
+		print := func(name string, u usage) {
+			fmt.Printf("  %-24s %6.2f M candidates/CPU-s %6.3f M records/CPU-s  cpu %6.2f s  wall %6.2f s  rss %5d MB\n",
+				name, float64(t.candidates)/u.cpu.Seconds()/1e6, float64(t.all())/u.cpu.Seconds()/1e6,
+				u.cpu.Seconds(), u.wall.Seconds(), u.rss>>20)
+		}
+		print("floor (fetch, decode)", floor)
+		print("rampgauge run", service)
+		fmt.Printf("  share of the floor       %6.1f %%\n", 100*floor.cpu.Seconds()/service.cpu.Seconds())
+		return nil
+	})
+}
+
+func median(us []usage) usage {
+	slices.SortFunc(us, func(a, b usage) int { return int(a.cpu - b.cpu) })
+	return us[len(us)/2]
+}
+
+// benchMemory compares the memory of a run with that of one many times as long
+// at the same event-time density.
+func benchMemory(ctx context.Context, o *options) error {
+	w := o.workloads()[0]
+	var rss [2]int64
+	for i, times := range []int{1, o.longer} {
+		longer := w
+		longer.bench.Auctions *= times
+		err := withLoad(ctx, o, longer, func(brokers []string, t totals) error {
+			u, err := measureService(ctx, o, brokers, t)
+			rss[i] = u.rss
+			fmt.Printf("memory, %3d × as long: %d candidates, rss %d MB, cpu %.2f s\n", times, t.candidates, u.rss>>20, u.cpu.Seconds())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Printf("memory: %.2f × after a run %d × as long\n", float64(rss[1])/float64(rss[0]), o.longer)
+	return nil
+}
