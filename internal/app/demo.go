@@ -116,6 +116,7 @@ func (o *DemoOptions) play(ctx context.Context, cfg *config.Config) error {
 	}
 	counts, err := eventfile.Produce(ctx, eventfile.ProduceOptions{
 		Dir: o.DataDir, Kafka: cfg.Kafka, Topics: cfg.Topics, Partitions: demoPartitions, Logger: o.Logger,
+		KeptForever: true,
 	})
 	if err != nil {
 		return fmt.Errorf("demo --data %s: %w", o.DataDir, err)

@@ -39,7 +39,7 @@ func (p Problem) String() string {
 
 // Problems is everything that is wrong with a configuration, in the order of
 // the file. It is an error when it is not empty.
-type Problems []Problem
+type Problems []Problem //nolint:errname // reads as what it is: a list of problems
 
 // Error is one line a problem.
 func (ps Problems) Error() string {

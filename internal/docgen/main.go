@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -71,7 +72,7 @@ func moduleRoot() (string, error) {
 // nobody can import.
 func commandLinePage(root string) ([]byte, error) {
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", "run", "./cmd/rampgauge", "docs")
+	cmd := exec.CommandContext(context.Background(), "go", "run", "./cmd/rampgauge", "docs")
 	cmd.Dir, cmd.Stderr = root, &stderr
 	cmd.Env = append(os.Environ(), "COLUMNS=")
 	out, err := cmd.Output()

@@ -33,7 +33,7 @@ func broker(t *testing.T, extra ...kfake.Opt) []string {
 	return b.Brokers()
 }
 
-func options(t *testing.T, dir string, brokers []string) (ProduceOptions, *bytes.Buffer) {
+func options(dir string, brokers []string) (ProduceOptions, *bytes.Buffer) {
 	var log bytes.Buffer
 	c := config.Default()
 	c.Kafka.Brokers = brokers
@@ -80,7 +80,7 @@ func TestProduce(t *testing.T) {
 	write(t, dir, "impressions.pb.zst", encode(t, ".pb", impressions...))
 
 	brokers := broker(t)
-	o, log := options(t, dir, brokers)
+	o, log := options(dir, brokers)
 	var last Progress
 	o.Progress = func(p Progress) { last = p }
 	counts, err := Produce(t.Context(), o)
@@ -150,7 +150,7 @@ func TestProduceIntoExistingTopics(t *testing.T) {
 	write(t, dir, "conversions.ndjson", encode(t, ".ndjson", sample.conversions...))
 
 	brokers := broker(t, kfake.SeedTopics(5, "predictions"), kfake.SeedTopics(4, "impressions"))
-	o, _ := options(t, dir, brokers)
+	o, _ := options(dir, brokers)
 	want := "topic impressions: has 4 partitions, predictions has 5: the three topics need the same number"
 	if _, err := Produce(t.Context(), o); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -182,7 +182,7 @@ func TestProduceWithoutBroker(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o, log := options(t, dir, []string{address})
+	o, log := options(dir, []string{address})
 	o.Connect = 300 * time.Millisecond
 	_, err = Produce(t.Context(), o)
 	if err == nil || !strings.Contains(err.Error(), address+": no broker answers within 300ms") || strings.Contains(err.Error(), "\n") {
@@ -196,7 +196,7 @@ func TestProduceWithoutBroker(t *testing.T) {
 func TestProduceCancelled(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "predictions.ndjson", encode(t, ".ndjson", auction("a", 1000), auction("b", 1000+3_600_000)))
-	o, _ := options(t, dir, broker(t))
+	o, _ := options(dir, broker(t))
 	o.Speed = 1
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Progress = func(p Progress) {

@@ -137,7 +137,7 @@ func ensureTopics(ctx context.Context, admin *kadm.Client, o ProduceOptions) err
 			return fmt.Errorf("topic %s: create: %s: %w", name, c.ErrMessage, c.Err)
 		}
 	}
-	o.Logger.Info("created topics", "topics", strings.Join(missing, ","), "partitions", partitions, "retention.ms", forever)
+	o.Logger.Info("created topics", "topics", strings.Join(missing, ","), "partitions", partitions, "retention_ms", forever)
 	return nil
 }
 
