@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/internal/api/exposition"
 	"github.com/rampgauge/rampgauge/internal/api/page"
 )
 
@@ -59,7 +60,7 @@ func (s *Server) overviewPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		o.Experiments = append(o.Experiments, page.Experiment{
-			Experiment: e.Experiment, Control: e.control, AttributionWindow: s.opts.AttributionWindow, Summary: sum,
+			Experiment: e.Experiment, Control: e.control, AttributionWindow: exposition.FormatWindow(s.opts.AttributionWindow), Summary: sum,
 		})
 	}
 	html, err := s.pages.Overview(&o)
@@ -95,7 +96,7 @@ func (s *Server) detail(r *http.Request) (*page.Detail, error) {
 	e := page.Experiment{
 		Experiment:        aggregator.Experiment{Name: q.Experiment},
 		Control:           DefaultControl,
-		AttributionWindow: s.opts.AttributionWindow,
+		AttributionWindow: exposition.FormatWindow(s.opts.AttributionWindow),
 		Summary:           sum,
 		Slices:            s.opts.Merged.Slices(q.Experiment),
 		Query:             q,

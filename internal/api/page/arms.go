@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -34,7 +35,7 @@ func (a *arms) winners() []*aggregator.WinnerReading {
 
 func (a *arms) headOf(i int) head {
 	h := head{Text: a.name(i), Span: 1}
-	if a.control(i) {
+	if a.control(i) && h.Text != "control" {
 		h.Note = "control"
 	}
 	return h
@@ -92,7 +93,7 @@ func (a *arms) candidates() table {
 		c := &a.readings[i].Candidates
 		referenced, all := of(c.ReferenceCount), of(c.Count)
 		t.Rows = append(t.Rows, row{a.head(i), []cell{
-			known(c.CalibrationVsReference, number, referenced),
+			known(c.CalibrationVsReference, ratio, referenced),
 			known(c.LogMAE, number, referenced),
 			known(c.LogBias, number, referenced),
 			known(c.PredictionQuantiles["0.5"], number, all),
@@ -106,7 +107,7 @@ func (a *arms) candidates() table {
 func (a *arms) winnersTable() table {
 	t := table{
 		Caption: "Winners: what was shown, against its labels",
-		Note:    "A winner without conversion counts as label 0, also while its attribution window is open: read these beside the label maturity.",
+		Note:    "A winner without conversion counts as label 0, also while its attribution window is open: read these beside the label maturity. Marks show the interval, the dashed line is 1.",
 		Columns: []column{
 			{Title: "Arm", Text: true},
 			{Title: "Calibration", Meaning: "Sum of predictions over sum of labels. 1 is calibrated, above is too high."},
@@ -126,7 +127,7 @@ func (a *arms) winnersTable() table {
 		t.Rows = append(t.Rows, row{a.head(i), []cell{
 			calibration,
 			known(w.LogLoss, number, n),
-			known(w.NormalizedEntropy, number, n),
+			known(w.NormalizedEntropy, ratio, n),
 			known(w.Brier, number, n),
 			known(w.LabelMaturity, percent, n),
 			known(w.CostPerConversionMicros, micros, count(w.Conversions)+" conversions"),
@@ -181,13 +182,21 @@ func (a *arms) versions() table {
 		})
 }
 
+// stages is in the order of the funnel: what is farther down has fewer.
 func (a *arms) stages() table {
+	keys := a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Stages)) })
+	reached := func(stage string) (n int64) {
+		for i := range a.readings {
+			n += a.readings[i].Candidates.Stages[stage]
+		}
+		return n
+	}
+	slices.SortStableFunc(keys, func(x, y string) int { return cmp.Compare(reached(y), reached(x)) })
 	return a.byArm(table{
 		Caption: "Funnel",
 		Note:    "Candidates that reached the stage.",
 		Columns: []column{{Title: "Stage", Text: true}},
-	}, a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Stages)) }),
-		func(i int, stage string) cell { return counted(a.readings[i].Candidates.Stages[stage]) })
+	}, keys, func(i int, stage string) cell { return counted(a.readings[i].Candidates.Stages[stage]) })
 }
 
 func (a *arms) serving() table {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 )
@@ -45,8 +46,9 @@ func (a *arms) breakdown() (shown []slice, total int) {
 // breakdownTables shows a breakdown: the numbers of each slice, and its coverage.
 func (a *arms) breakdownTables() []table {
 	shown, total := a.breakdown()
+	by := strings.Join(a.e.Query.Slice, " and ")
 	numbers := table{
-		Caption: "Breakdown",
+		Caption: "By " + by,
 		Columns: []column{
 			{Title: "Slice", Text: true}, {Title: "Arm", Text: true},
 			{Title: "Candidates"}, {Title: "Calibration vs reference"}, {Title: "Log MAE"},
@@ -56,7 +58,7 @@ func (a *arms) breakdownTables() []table {
 	if total > len(shown) {
 		numbers.Note = "The " + count(int64(len(shown))) + " largest of " + count(int64(total)) + " slices; the API has all of them."
 	}
-	coverage := table{Caption: "Feature coverage by slice", Columns: []column{{Title: "Slice", Text: true}, {Title: "Arm", Text: true}}}
+	coverage := table{Caption: "Feature coverage by " + by, Columns: []column{{Title: "Slice", Text: true}, {Title: "Arm", Text: true}}}
 	families := a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Coverage)) })
 	for _, f := range families {
 		coverage.Columns = append(coverage.Columns, column{Title: f})
@@ -72,7 +74,7 @@ func (a *arms) breakdownTables() []table {
 			calibration := x.calibration(&r.Winners)
 			numbers.Rows = append(numbers.Rows, row{heads, []cell{
 				counted(r.Candidates.Count),
-				known(r.Candidates.CalibrationVsReference, number, of(r.Candidates.ReferenceCount)),
+				known(r.Candidates.CalibrationVsReference, ratio, of(r.Candidates.ReferenceCount)),
 				known(r.Candidates.LogMAE, number, of(r.Candidates.ReferenceCount)),
 				counted(r.Winners.Count), counted(r.Winners.Conversions), calibration,
 				known(r.Winners.LogLoss, number, of(r.Winners.Count)),

@@ -26,8 +26,7 @@ func count(n int64) string {
 	return sign + digits
 }
 
-// number shows a value with three decimals where that says enough, else with
-// four significant digits.
+// number shows about four significant digits.
 func number(v float64) string {
 	abs := math.Abs(v)
 	var s string
@@ -36,7 +35,7 @@ func number(v float64) string {
 		s = "0"
 	case abs < 1e-4 || abs >= 1e7:
 		s = strconv.FormatFloat(v, 'e', 2, 64)
-	case abs < 0.1:
+	case abs < 1:
 		s = strconv.FormatFloat(v, 'f', 3-int(math.Floor(math.Log10(abs))), 64)
 	case abs < 1000:
 		s = strconv.FormatFloat(v, 'f', 3, 64)
@@ -44,6 +43,14 @@ func number(v float64) string {
 		s = strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return strings.Replace(s, "-", "−", 1)
+}
+
+// ratio shows a value around 1 with three decimals.
+func ratio(v float64) string {
+	if v >= 0.01 && v < 1000 {
+		return strconv.FormatFloat(v, 'f', 3, 64)
+	}
+	return number(v)
 }
 
 // percent shows a share with one decimal, and never rounds to all or nothing

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"time"
-
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
@@ -20,7 +18,7 @@ type Health struct {
 type Experiment struct {
 	aggregator.Experiment
 	Control           string
-	AttributionWindow time.Duration
+	AttributionWindow string // as in the configuration: 24h
 	Summary           *aggregator.Summary
 	// The rest is for the page of a single experiment.
 	Slices [][]string       // breakdowns that are kept

@@ -65,7 +65,7 @@ func (p *Renderer) Detail(d *Detail) ([]byte, error) {
 		Filters:    filters(&e.Query),
 		Reset:      experimentPath(e.Name),
 		Breakdowns: breakdownLinks(e),
-		Ramps:      rampLinks(e),
+		Spans:      spanLinks(e),
 	})
 }
 

@@ -2,6 +2,7 @@ package page
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
@@ -34,14 +35,14 @@ func armState(r *aggregator.Reading) *state {
 
 // experimentState is the state of the arm that is least far.
 func experimentState(e *Experiment, readings []aggregator.Reading) *state {
-	names := func(a aggregator.ArmSums) bool { return a.Arm == e.Control }
+	isControl := func(a aggregator.ArmSums) bool { return a.Arm == e.Control }
 	switch {
 	case len(e.Summary.Arms) == 0:
-		return waiting("no auction of it was seen")
-	case !slices.ContainsFunc(e.Summary.Arms, names):
-		return waiting("no auction of the control arm " + e.Control + " was seen")
+		return waiting("no auction yet")
+	case !slices.ContainsFunc(e.Summary.Arms, isControl):
+		return waiting("no auction of control arm " + strconv.Quote(e.Control))
 	case len(e.Summary.Arms) == 1:
-		return waiting("no other arm than " + e.Control + " was seen")
+		return waiting("no auction of another arm than " + strconv.Quote(e.Control))
 	}
 	for i := range readings {
 		if s := armState(&readings[i]); s.Kind == "waiting" {

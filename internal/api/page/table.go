@@ -53,7 +53,6 @@ type bar struct {
 // interval draws a ratio with its bounds on a logarithmic axis around 1.
 type interval struct {
 	Low, High, At string // of 100
-	Open          bool   // no upper bound is known
 }
 
 func known(n aggregator.Number, format func(float64) string, rest string) cell {
@@ -102,19 +101,19 @@ func makeAxis(readings []*aggregator.WinnerReading) axis {
 	return a
 }
 
-func (a axis) at(ratio float64) string {
-	return coordinate(50 + 50*min(max(math.Log(ratio)/a.span, -1), 1))
+func (a axis) at(v float64) string {
+	return coordinate(50 + 50*min(max(math.Log(v)/a.span, -1), 1))
 }
 
 // calibration shows a winners' calibration with its interval.
 func (a axis) calibration(r *aggregator.WinnerReading) cell {
-	c := known(r.Calibration, number, "")
+	c := known(r.Calibration, ratio, "")
 	if !r.CalibrationLow.OK {
 		return c
 	}
-	c.N = "≥ " + number(r.CalibrationLow.Value)
+	c.N = "≥ " + ratio(r.CalibrationLow.Value)
 	if r.Calibration.OK && r.CalibrationHigh.OK {
-		c.N = "95 %: " + number(r.CalibrationLow.Value) + " to " + number(r.CalibrationHigh.Value)
+		c.N = "95 %: " + ratio(r.CalibrationLow.Value) + " to " + ratio(r.CalibrationHigh.Value)
 		c.Interval = &interval{Low: a.at(r.CalibrationLow.Value), High: a.at(r.CalibrationHigh.Value), At: a.at(r.Calibration.Value)}
 	}
 	return c

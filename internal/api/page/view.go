@@ -57,7 +57,7 @@ type detailView struct {
 	Filters    []string // in force, in words
 	Reset      string   // where none is
 	Breakdowns []link
-	Ramps      []link
+	Spans      []link
 }
 
 type errorView struct {
@@ -79,7 +79,7 @@ func makeExperiment(e *Experiment, full bool) experimentView {
 		State: experimentState(e, a.readings),
 		From:  makeStamp(e.Summary.FromMs), To: makeStamp(e.Summary.ToMs),
 		First: makeStamp(e.FirstMs), Last: makeStamp(e.LastMs),
-		Window: e.AttributionWindow.String(),
+		Window: e.AttributionWindow,
 	}
 	if len(a.readings) == 0 {
 		return v
@@ -88,7 +88,7 @@ func makeExperiment(e *Experiment, full bool) experimentView {
 	if full {
 		v.Tables = append(v.Tables, a.stages(), a.versions())
 		if len(e.Query.Slice) > 0 {
-			v.Tables = append(a.breakdownTables(), v.Tables...)
+			v.Tables = slices.Insert(v.Tables, 1, a.breakdownTables()...)
 		}
 	}
 	v.Tables = slices.DeleteFunc(v.Tables, func(t table) bool { return len(t.Rows) == 0 })
@@ -152,26 +152,21 @@ func breakdownLinks(e *Experiment) []link {
 	return out
 }
 
-// rampLinks leads to each ramp step that the numbers hold.
-func rampLinks(e *Experiment) []link {
-	var steps []float64
-	for _, a := range e.Summary.Arms {
-		steps = append(steps, a.RampPercents...)
+// spanLinks leads to all that is kept and to the current ramp step alone, where
+// there has been another: sums over several steps mix traffic of each.
+func spanLinks(e *Experiment) []link {
+	var since int64
+	for _, a := range e.Arms {
+		since = max(since, a.SinceMs)
 	}
-	if e.Query.RampPercent != nil {
-		steps = append(steps, *e.Query.RampPercent)
-	}
-	slices.Sort(steps)
-	steps = slices.Compact(steps)
-	if len(steps) < 2 && e.Query.RampPercent == nil {
+	if since <= e.FirstMs || len(e.Arms) < 2 {
 		return nil
 	}
-	q := e.Query
-	q.RampPercent = nil
-	out := []link{{"all ramps", address(&q), e.Query.RampPercent == nil}}
-	for _, p := range steps {
-		q.RampPercent = &p
-		out = append(out, link{ramp(p), address(&q), e.Query.RampPercent != nil && *e.Query.RampPercent == p})
+	all, step := e.Query, e.Query
+	all.FromMs, all.ToMs = 0, 0
+	step.FromMs, step.ToMs = since, 0
+	return []link{
+		{"all that is kept", address(&all), e.Query.FromMs == 0 && e.Query.ToMs == 0},
+		{"since the last ramp step, " + makeStamp(since).Text, address(&step), e.Query.FromMs == since && e.Query.ToMs == 0},
 	}
-	return out
 }
