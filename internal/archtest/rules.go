@@ -29,7 +29,7 @@ var allowedImports = map[string]imports{
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
-	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}},
+	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
 	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
 
@@ -55,10 +55,13 @@ var allowedImports = map[string]imports{
 	"internal/archtest":        {},
 	"internal/docgen":          {code: []string{"internal/config"}},
 	"internal/e2e": {tests: []string{
-		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/eventfile",
-		"internal/partition", "internal/recount",
+		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
+		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/partition",
+		"internal/recount", "internal/simulate", "internal/telemetry",
 	}},
-	"internal/recount": {code: []string{"consumer/event/eventpb"}},
+	"internal/api/apitest": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
+	"internal/loadbench":   {code: []string{"consumer", "consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
+	"internal/recount":     {code: []string{"consumer/event/eventpb"}},
 }
 
 // onlyFor names the packages that may import a module of somebody else's, by
@@ -68,7 +71,7 @@ var onlyFor = map[string][]string{
 	"github.com/goccy/go-yaml":       {"internal/config"},
 	"go.yaml.in/yaml":                {"internal/config"},
 	"github.com/segmentio/kafka-go":  {"consumer"},
-	"github.com/twmb/franz-go":       {"internal/app", "internal/eventfile", "internal/kafkatest"},
+	"github.com/twmb/franz-go":       {"internal/app", "internal/eventfile", "internal/kafkatest", "internal/loadbench"},
 	"google.golang.org/protobuf":     {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/recount", "internal/simulate"},
 	"github.com/schollz/progressbar": {"cmd/rampgauge"},
 	"github.com/prometheus/":         {"cmd/rampgauge", "internal/api", "internal/api/exposition"},

@@ -1,0 +1,91 @@
+# What developers and CI run. `make help` lists the targets; the steps of
+# `make test` are targets too.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO ?= go
+TOOLS := $(CURDIR)/.tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-2.15.0
+GOVULNCHECK := $(TOOLS)/govulncheck-1.9.0
+PROMTOOL := $(TOOLS)/promtool
+FUZZTIME ?= 10s
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+INFO := github.com/prometheus/common/version
+LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
+
+# Packages that run goroutines, and those that have tests against a real broker.
+CONCURRENT := ./cmd/... ./consumer/... ./aggregator/... ./internal/api/... ./internal/app/... ./internal/config/... ./internal/eventfile/... ./internal/partition/... ./internal/telemetry/...
+ON_KAFKA = $(shell grep -rl --include='*_test.go' '^//go:build kafka' . | xargs -r -n1 dirname | sort -u)
+
+STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## Everything: each of the steps below up to vuln.
+	@for step in $(STEPS); do .ci/step $$step $(MAKE) --no-print-directory $$step; done
+
+needs: ## Say what is missing on this machine.
+	@.ci/needs
+
+format: ## Find files that are not gofmt'ed.
+	@files=$$(git ls-files '*.go' | xargs gofmt -l); if [ -n "$$files" ]; then echo "run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+tidy: ## Find what go mod tidy would change.
+	@$(GO) mod tidy -diff
+
+build: ## Build bin/rampgauge, static.
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/rampgauge ./cmd/rampgauge
+
+vet: ## Run go vet with all tags.
+	@$(GO) vet -tags kafka,promtool ./...
+
+unit: ## Run the unit tests; among them are the checks of imports and of generated pages.
+	@$(GO) test ./...
+
+race: ## Run the tests of concurrent packages under the race detector, where there is a C compiler.
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null; then \
+		$(GO) test -race -short $(CONCURRENT); \
+	else echo "no C compiler: not run"; fi
+
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
+
+kafka: ## Run the integration tests against a real Kafka broker.
+	@if [ -z "$(ON_KAFKA)" ]; then echo "no tests with the tag kafka"; exit 1; fi; $(GO) test -tags kafka -p 1 -timeout 12m $(ON_KAFKA)
+
+metrics: $(PROMTOOL) ## Let promtool check /metrics of the demo.
+	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge
+
+lint: $(GOLANGCI_LINT) ## Run golangci-lint.
+	@$(GOLANGCI_LINT) run ./...
+
+vuln: $(GOVULNCHECK) ## Look for known vulnerabilities in what is called.
+	@.ci/vuln $(GOVULNCHECK)
+
+generate: ## Rewrite what is generated: the reference pages.
+	@$(GO) run ./internal/docgen
+
+docs: generate ## The same.
+
+bench: build ## Measure candidates and records per CPU-second on a real broker, beside the floor.
+	@$(GO) run ./internal/loadbench -binary bin/rampgauge $(BENCHFLAGS)
+
+clean: ## Remove what was built, but for the tools.
+	@rm -rf bin
+
+$(GOLANGCI_LINT):
+	@.ci/install $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+$(GOVULNCHECK):
+	@.ci/install $@ golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+$(PROMTOOL):
+	@.ci/promtool $@
+
+.PHONY: help test $(STEPS) generate docs bench clean
