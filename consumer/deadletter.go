@@ -47,6 +47,7 @@ type letterWriter struct {
 	wake       chan struct{} // capacity 1
 	partitions int           // of the topic; 0: to be looked up
 	turn       int           // the partition for the next batch
+	single     bool          // the next batch is to be one letter
 }
 
 func newLetterWriter(c *Consumer) *letterWriter {
@@ -170,7 +171,7 @@ func (w *letterWriter) run(ctx context.Context) {
 		}
 		err := w.write(ctx, batch)
 		if err == nil {
-			failures = 0
+			failures, w.single = 0, false
 			w.problems.over(w.place())
 			w.acknowledge(batch)
 			continue
@@ -179,13 +180,7 @@ func (w *letterWriter) run(ctx context.Context) {
 			return
 		}
 		w.stats.DeadLetterErrors.Add(1)
-		if errors.Is(err, kafka.MessageSizeTooLarge) && len(batch) == 1 {
-			l := batch[0]
-			w.mu.Lock()
-			w.bytes -= l.size()
-			l.cut((len(l.key) + len(l.value)) / 2)
-			w.bytes += l.size()
-			w.mu.Unlock()
+		if errors.Is(err, kafka.MessageSizeTooLarge) && w.shrink(batch) {
 			continue
 		}
 		w.partitions = 0
@@ -199,6 +194,26 @@ func (w *letterWriter) run(ctx context.Context) {
 	}
 }
 
+// shrink makes less of a batch that the topic does not take: first the one
+// letter at its front, then half of that letter. It returns false when nothing
+// is left to cut.
+func (w *letterWriter) shrink(batch []*letter) bool {
+	if len(batch) > 1 {
+		w.single = true
+		return true
+	}
+	l := batch[0]
+	if len(l.key)+len(l.value) == 0 {
+		return false
+	}
+	w.mu.Lock()
+	w.bytes -= l.size()
+	l.cut((len(l.key) + len(l.value)) / 2)
+	w.bytes += l.size()
+	w.mu.Unlock()
+	return true
+}
+
 func (w *letterWriter) place() string { return "topic " + w.options.DeadLetterTopic }
 
 // next returns the letters at the front of the queue that fit in one batch.
@@ -207,7 +222,7 @@ func (w *letterWriter) next() []*letter {
 	defer w.mu.Unlock()
 	n, size := 0, 0
 	for n < len(w.queue) {
-		if size += w.queue[n].size(); n > 0 && size > w.options.DeadLetterRecord {
+		if size += w.queue[n].size(); n > 0 && (w.single || size > w.options.DeadLetterRecord) {
 			break
 		}
 		n++

@@ -156,7 +156,9 @@ func (c *Consumer) speaksTLS(ctx context.Context, addr string) bool {
 func (c *Consumer) probeSASL(ctx context.Context, addr string, conn net.Conn) error {
 	if c.options.SASL == nil {
 		// A listener without SASL refuses any handshake as out of place.
-		res, err := protocol.NewConn(conn, c.options.ClientID).RoundTrip(&saslhandshake.Request{Mechanism: "PLAIN"})
+		pc := protocol.NewConn(conn, c.options.ClientID)
+		pc.SetVersions(map[protocol.ApiKey]int16{protocol.SaslHandshake: 1})
+		res, err := pc.RoundTrip(&saslhandshake.Request{Mechanism: "PLAIN"})
 		if err != nil {
 			return fmt.Errorf("kafka.brokers: %s: %w: %w", addr, ErrUnreachable, err)
 		}

@@ -25,6 +25,7 @@ type world struct {
 	net     kfake.VirtualNetwork
 	cluster *kafkatest.Embedded
 	log     syncBuffer
+	stops   []func() // cancel every Run
 
 	mu    sync.Mutex
 	parts map[int32]*recorder
@@ -65,7 +66,12 @@ func inBubble(t *testing.T, brokers int, partitions int32, f func(w *world), ext
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, parts: make(map[int32]*recorder), open: make(map[int32]int), owner: make(map[int32]*recording)}
 		w.start(brokers, partitions, extra...)
-		defer func() { w.cluster.Stop() }()
+		defer func() {
+			for _, stop := range w.stops {
+				stop()
+			}
+			w.cluster.Stop()
+		}()
 		f(w)
 		if t.Failed() {
 			t.Logf("log:\n%s", w.log.b.String())
@@ -177,7 +183,6 @@ type running struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	result chan error
-	ended  bool
 }
 
 func (w *world) run(o Options) *running {
@@ -188,6 +193,7 @@ func (w *world) run(o Options) *running {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Consumer: c, t: w.t, cancel: cancel, result: make(chan error, 1)}
+	w.stops = append(w.stops, cancel)
 	go func() { r.result <- c.Run(ctx) }()
 	return r
 }
