@@ -1,0 +1,81 @@
+package aggregator
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// WindowSums is one cell in one sliding window that ends at the newest event.
+type WindowSums struct {
+	Key    Key
+	Window time.Duration
+	Sums   *Sums
+}
+
+// Windows returns the running sums of every cell in every window, sorted by
+// key; the sums are copies.
+func (m *Merged) Windows() []WindowSums {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []WindowSums
+	for k, t := range m.tracks {
+		for w := range t.windows {
+			sums := t.windows[w].sum.Clone()
+			for i := t.windows[w].first; i < len(t.panes); i++ {
+				if e := &t.panes[i]; m.mature(e.pane) {
+					for _, p := range e.parts {
+						sums.Winners.Mature.add(p.sums.Winners.All)
+					}
+				}
+			}
+			out = append(out, WindowSums{Key: k, Window: m.opts.Windows[w], Sums: sums})
+		}
+	}
+	slices.SortFunc(out, func(a, b WindowSums) int {
+		return cmp.Or(a.Key.Compare(b.Key), cmp.Compare(a.Window, b.Window))
+	})
+	return out
+}
+
+// Series returns an arm's sums step by step over [from, to); steps are widened
+// to whole panes and steps without data are left out.
+func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	tracks, err := m.selectTracks(q)
+	if err != nil {
+		return nil, err
+	}
+	from, to := m.bounds(q)
+	out := map[string][]Point{}
+	for _, t := range tracks {
+		points := out[t.key.Arm]
+		for i := range t.panes {
+			e := &t.panes[i]
+			at := m.opts.Levels.At(e.pane.StartMs, m.newest)
+			if at.StartMs < from || at.StartMs >= to {
+				continue
+			}
+			start := floorTo(at.StartMs, step.Milliseconds())
+			k, found := slices.BinarySearchFunc(points, start, func(p Point, s int64) int { return cmp.Compare(p.StartMs, s) })
+			if !found {
+				points = slices.Insert(points, k, Point{StartMs: start, Sums: &Sums{}})
+			}
+			for _, p := range e.parts {
+				points[k].Sums.Add(p.sums)
+				if m.mature(e.pane) {
+					points[k].Sums.Winners.Mature.add(p.sums.Winners.All)
+				}
+			}
+		}
+		out[t.key.Arm] = points
+	}
+	return out, nil
+}
+
+// Point is one step of a series.
+type Point struct {
+	StartMs int64
+	Sums    *Sums
+}
