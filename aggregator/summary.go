@@ -41,14 +41,7 @@ func (m *Merged) Summary(q Query) (*Summary, error) {
 		if sums == nil {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(out.Arms, t.key.Arm, func(a ArmSums, arm string) int { return cmp.Compare(a.Arm, arm) })
-		if !found {
-			out.Arms = slices.Insert(out.Arms, i, ArmSums{Arm: t.key.Arm, Total: &Sums{}})
-		}
-		arm := &out.Arms[i]
-		if n := len(arm.RampPercents); n == 0 || !slices.Contains(arm.RampPercents, t.key.RampPercent) {
-			arm.RampPercents = append(arm.RampPercents, t.key.RampPercent)
-		}
+		arm := out.arm(t.key)
 		if len(q.Slice) == 0 {
 			arm.Total.Add(sums)
 			continue
@@ -61,10 +54,20 @@ func (m *Merged) Summary(q Query) (*Summary, error) {
 			return nil, err
 		}
 	}
-	for i := range out.Arms {
-		slices.Sort(out.Arms[i].RampPercents)
-	}
 	return out, nil
+}
+
+// arm returns the row of a key's arm, with the key's ramp among its ramps.
+func (s *Summary) arm(k Key) *ArmSums {
+	i, found := slices.BinarySearchFunc(s.Arms, k.Arm, func(a ArmSums, arm string) int { return cmp.Compare(a.Arm, arm) })
+	if !found {
+		s.Arms = slices.Insert(s.Arms, i, ArmSums{Arm: k.Arm, Total: &Sums{}})
+	}
+	a := &s.Arms[i]
+	if r, found := slices.BinarySearch(a.RampPercents, k.RampPercent); !found {
+		a.RampPercents = slices.Insert(a.RampPercents, r, k.RampPercent)
+	}
+	return a
 }
 
 func (a *ArmSums) slice(labels Labels) *Sums {
@@ -99,15 +102,7 @@ func (m *Merged) fillTotals(q Query, from, to int64, out *Summary) error {
 		if sums == nil {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(out.Arms, t.key.Arm, func(a ArmSums, arm string) int { return cmp.Compare(a.Arm, arm) })
-		if !found {
-			out.Arms = slices.Insert(out.Arms, i, ArmSums{Arm: t.key.Arm, Total: &Sums{}})
-		}
-		arm := &out.Arms[i]
-		if !slices.Contains(arm.RampPercents, t.key.RampPercent) {
-			arm.RampPercents = append(arm.RampPercents, t.key.RampPercent)
-		}
-		arm.Total.Add(sums)
+		out.arm(t.key).Total.Add(sums)
 	}
 	return nil
 }
