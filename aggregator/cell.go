@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/rampgauge/rampgauge/internal/fixed"
 )
@@ -131,6 +132,24 @@ type coverage struct {
 	table   int32
 	listed  int64
 	present [64]int64
+	bits    positional // counted, but not yet in present
+}
+
+// add counts candidates by their masks. Those of one auction often share their
+// mask, where the families belong to the user or the request.
+func (c *coverage) add(masks []uint64) {
+	c.listed += int64(len(masks))
+	var diff uint64
+	for _, m := range masks {
+		diff |= m ^ masks[0]
+	}
+	if diff != 0 {
+		c.bits.add(masks, &c.present)
+		return
+	}
+	for w := masks[0]; w != 0; w &= w - 1 {
+		c.present[bits.TrailingZeros64(w)] += int64(len(masks))
+	}
 }
 
 func coverageOf(list *[]coverage, table int32) *coverage {

@@ -60,6 +60,7 @@ func (t *scoreTable) sums(cs *CandidateSums) (prediction, reference fixed.Int128
 
 func (p *Partition) nameFamilies(dst *[]FamilyTally, covs []coverage) {
 	for i := range covs {
+		covs[i].bits.drain(&covs[i].present)
 		for f, name := range p.families[covs[i].table] {
 			t := keyed(dst, &FamilyTally{Family: name}, compareFamilies)
 			t.Listed.count(covs[i].listed, 0)

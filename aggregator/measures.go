@@ -8,15 +8,13 @@ import (
 )
 
 // measures is what an unweighted auction adds to each of its cells, worked out
-// once: logarithms, and counts by family, version and stage.
+// once: logarithms, and counts by version and stage.
 type measures struct {
 	referenced  int64
 	unpaired    fixed.Int128 // Σp of candidates without reference
 	absLog, log fixed.Int128
 
 	families int32 // family table, -1: none listed
-	present  [64]int64
-	bits     positional
 
 	versions     int32 // version table, -1: none
 	versionCount []int64
@@ -31,8 +29,6 @@ func (m *measures) take(p *Partition, e *event.Prediction) {
 	m.families = -1
 	if len(c.FeaturesPresent) > 0 {
 		m.families = p.Families(c.FeatureFamilies)
-		m.present = [64]int64{}
-		m.countFeatures(c.FeaturesPresent)
 	}
 	m.versions = -1
 	if len(c.ItemVersionIdx) > 0 {
@@ -88,22 +84,6 @@ func (m *measures) addLogs(predictions, references []float32) {
 	m.log.AddInt64(sum)
 }
 
-// countFeatures counts the families present. Candidates of one auction mostly
-// share their mask, since most families belong to the user or the request.
-func (m *measures) countFeatures(masks []uint64) {
-	same := 1
-	for same < len(masks) && masks[same] == masks[0] {
-		same++
-	}
-	for f, w := 0, masks[0]; w != 0; f, w = f+1, w>>1 {
-		m.present[f] += int64(w&1) * int64(same)
-	}
-	if same < len(masks) {
-		m.bits.add(masks[same:], &m.present)
-		m.bits.drain(&m.present)
-	}
-}
-
 func (m *measures) countStages(c *event.Candidates) {
 	types := max(1, len(c.OptTypes))
 	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
@@ -137,11 +117,7 @@ func (m *measures) addTo(cell *cell, c *event.Candidates) {
 	cell.log = cell.log.Add(m.log)
 	cell.scores.add(c.Predictions, c.References)
 	if m.families >= 0 {
-		cov := coverageOf(&cell.candidateCov, m.families)
-		cov.listed += n
-		for f := range c.FeatureFamilies {
-			cov.present[f] += m.present[f]
-		}
+		coverageOf(&cell.candidateCov, m.families).add(c.FeaturesPresent)
 	}
 	if m.versions >= 0 {
 		addCounts(countsOf(&cell.versions, m.versions, len(m.versionCount)), m.versionCount)

@@ -58,13 +58,40 @@ func log1pSmall(r float64) float64 {
 	return r - float64(r2*(low+float64(r2*high)))
 }
 
+// The table of LogRatio is finer than that of Ln, so that three terms of the
+// series do.
+const (
+	ratioTableBits = 10
+	ratioOne       = 1 << LogBits
+)
+
+// ratioTable holds logarithms in units of 2^-40: scaling by a power of two is
+// exact, and saves doing it for every candidate.
+var ratioTable = makeRatioTable()
+
+func makeRatioTable() (t [1 << ratioTableBits]logEntry) {
+	for i := range t {
+		middle := 1 + (float64(i)+0.5)/(1<<ratioTableBits)
+		inverse := math.Ldexp(math.Round(math.Ldexp(1/middle, 20)), -20)
+		t[i] = logEntry{inverse, logExact(1/inverse) * ratioOne}
+	}
+	return t
+}
+
 // roundingMagic is 1.5·2^52: adding it leaves an integer in the low bits of the
 // sum, rounded half to even.
 const roundingMagic = 0x1.8p52
 
-// LogRatio is ln(p/r) of two positive normal numbers in units of 2^-40.
+// LogRatio is ln(p/r) of two positive numbers, in units of 2^-40, with an error
+// below one unit. It takes the logarithm of the quotient as Ln does, with the
+// same care for equal bits everywhere.
 func LogRatio(p, r float32) int64 {
-	v := Ln(float64(p)/float64(r)) * (1 << LogBits)
+	bits := math.Float64bits(float64(p) / float64(r))
+	entry := &ratioTable[bits>>(52-ratioTableBits)&(1<<ratioTableBits-1)]
+	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52)
+	z := float64(m*entry.inverse) - 1
+	series := float64(z*ratioOne) - float64(float64(z*z)*(ratioOne/2-float64(z*(ratioOne/3.0))))
+	v := float64(float64(int(bits>>52)-1023)*(math.Ln2*ratioOne)) + entry.log + series
 	return int64(math.Float64bits(v+roundingMagic)) - int64(math.Float64bits(roundingMagic))
 }
 

@@ -76,6 +76,12 @@ func (o *options) workloads() []workload {
 	single.AuctionsPerSecond = benchDensity(single.Auctions)
 	// A record of one candidate is mostly one of a loser.
 	single.ImpressionRate = 0.1
+	if o.singles == 0 {
+		return []workload{{"100 candidates a record", hundred}}
+	}
+	if o.candidates == 0 {
+		return []workload{{"1 candidate a record", single}}
+	}
 	return []workload{{"100 candidates a record", hundred}, {"1 candidate a record", single}}
 }
 
