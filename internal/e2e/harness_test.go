@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"hash/fnv"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -86,6 +87,7 @@ func (p pipeline) recountOptions() recount.Options {
 		Window: p.join.Window, AttributionWindow: p.join.AttributionWindow, ConversionTypes: p.join.ConversionTypes,
 		Levels: recount.Levels{
 			Fine: p.aggregator.Levels.Fine, FineFor: p.aggregator.Levels.FineFor, MinuteFor: p.aggregator.Levels.MinuteFor,
+			Retention: p.aggregator.Levels.Retention,
 		},
 	}
 }
@@ -225,23 +227,46 @@ func (o *outcome) summary(t testing.TB, q aggregator.Query) summaryOf {
 	return readSummary(s)
 }
 
-// everything is all that can be asked of the outcome, as text: summaries by
-// each of the slices, series, windows, experiments and the join's counts.
-func (o *outcome) everything(t testing.TB, slices [][]string) string {
+// answers is all that can be asked of an outcome.
+type answers struct {
+	Newest      int64
+	Experiments []aggregator.Experiment
+	Summaries   map[string][]summaryOf // by experiment: the total, then by each slice
+	Series      map[string]map[string][]rowAt
+	Windows     []windowOf
+	Unmatched   [event.NumStreams][3]int64 // unmatched, waiting, outside
+}
+
+type windowOf struct {
+	Key    aggregator.Key
+	Window time.Duration
+	Total  aggregator.Reading
+}
+
+// text is the answers as JSON.
+func (a *answers) text(t testing.TB) string {
 	t.Helper()
-	type windowOf struct {
-		Key    aggregator.Key
-		Window time.Duration
-		Total  aggregator.Reading
+	b, err := json.MarshalIndent(a, "", " ")
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := struct {
-		Newest      int64
-		Experiments []aggregator.Experiment
-		Summaries   map[string][]summaryOf
-		Series      map[string]map[string][]rowAt
-		Windows     []windowOf
-		Unmatched   [event.NumStreams][3]int64
-	}{
+	return string(b)
+}
+
+// difference shows where two answers part, and is empty where they are the
+// same to the last bit.
+func (a *answers) difference(t testing.TB, want *answers) string {
+	t.Helper()
+	if reflect.DeepEqual(a, want) {
+		return ""
+	}
+	return firstDifference(a.text(t), want.text(t))
+}
+
+// everything asks for all answers.
+func (o *outcome) everything(t testing.TB, slices [][]string) *answers {
+	t.Helper()
+	all := &answers{
 		Newest:      o.merged.NewestMs(),
 		Experiments: o.merged.Experiments(),
 		Summaries:   map[string][]summaryOf{},
@@ -266,11 +291,7 @@ func (o *outcome) everything(t testing.TB, slices [][]string) string {
 			all.Unmatched[s][2] += c.Outside
 		}
 	}
-	b, err := json.MarshalIndent(all, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return all
 }
 
 type rowAt struct {

@@ -55,9 +55,8 @@ func checkWorld(t *testing.T, seed uint64) {
 		p.batch = pick(rng, 1, 7, 1000)
 		p.commitEvery = pick(rng, 0, 1, 13)
 		p.format = pick(rng, event.Protobuf, event.JSON)
-		if got := p.run(t, order.records).everything(t, breakdowns); got != want {
-			t.Errorf("seed %d: %s, %d partitions, batches of %d, commits every %d: %s", seed, order.name, p.partitions, p.batch, p.commitEvery,
-				firstDifference(got, want))
+		if d := p.run(t, order.records).everything(t, breakdowns).difference(t, want); d != "" {
+			t.Errorf("seed %d: %s, %d partitions, batches of %d, commits every %d: %s", seed, order.name, p.partitions, p.batch, p.commitEvery, d)
 		}
 	}
 	for i, d := range w.compare(t, calm, rng) {

@@ -28,10 +28,12 @@ func newWorkload(seed uint64) *workload {
 	w.startMs = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC).UnixMilli() + w.rng.Int64N(86_400_000)
 	// The longer spans reach the ages at which panes roll up.
 	w.spanMs = pick(w.rng, time.Minute, 20*time.Minute, 5*time.Hour, 100*time.Hour).Milliseconds()
+	w.pipeline.aggregator.Levels.Retention = pick(w.rng, 720*time.Hour, 720*time.Hour, 60*time.Hour)
 	w.pipeline.join.Window = pick(w.rng, 0, time.Second, 10*time.Second, 10*time.Minute)
 	w.pipeline.join.AttributionWindow = pick(w.rng, time.Second, time.Minute, time.Hour, 24*time.Hour)
 	w.pipeline.aggregator.AttributionWindow = w.pipeline.join.AttributionWindow
 	w.pipeline.join.ConversionTypes = pick(w.rng, nil, nil, []string{"buy"}, []string{"buy", "lead"})
+	w.pipeline.aggregator.Windows = []time.Duration{pick(w.rng, 10*time.Second, 5*time.Minute, time.Hour)}
 	w.pipeline.aggregator.EachDimension = w.rng.IntN(2) == 0
 	w.pipeline.aggregator.Slices = pick(w.rng, nil, [][]string{{"surface"}}, [][]string{{"surface", "country"}, {"country"}})
 	for n := range 1 + w.rng.IntN(25) {
@@ -96,7 +98,7 @@ func (w *workload) candidates(n int) *eventpb.Candidates {
 	c := &eventpb.Candidates{}
 	references := w.chance(0.8)
 	if w.chance(0.8) {
-		families := pick(w.rng, 1, 3, 64)
+		families := pick(w.rng, 1, 3, 5, 64)
 		for f := range families {
 			c.FeatureFamilies = append(c.FeatureFamilies, fmt.Sprintf("f%d", f))
 		}

@@ -3,15 +3,21 @@ package recount
 import "time"
 
 // Levels says how wide a pane of event time is at which age, measured against
-// the newest event: Fine at first, minutes after FineFor, hours after MinuteFor.
+// the newest event: Fine at first, minutes after FineFor, hours after
+// MinuteFor, gone after Retention.
 type Levels struct {
-	Fine, FineFor, MinuteFor time.Duration
+	Fine, FineFor, MinuteFor, Retention time.Duration
 }
 
 // DefaultLevels are those of the service: 10 s for two hours, then minutes for
-// two days, then hours.
+// two days, then hours for thirty days.
 func DefaultLevels() Levels {
-	return Levels{Fine: 10 * time.Second, FineFor: 2 * time.Hour, MinuteFor: 48 * time.Hour}
+	return Levels{Fine: 10 * time.Second, FineFor: 2 * time.Hour, MinuteFor: 48 * time.Hour, Retention: 720 * time.Hour}
+}
+
+// horizon is the event time before which panes are gone, a whole hour.
+func (r *Recount) horizon() int64 {
+	return wholeMultiple(r.newestMs-r.opts.Levels.Retention.Milliseconds(), time.Hour.Milliseconds())
 }
 
 // pane is the pane that holds event time t.

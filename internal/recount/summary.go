@@ -34,6 +34,7 @@ func (r *Recount) Summary(q Query) map[string]*Arm {
 	if q.ToMs > 0 {
 		_, s.to = r.pane(q.ToMs - 1)
 	}
+	s.from = max(s.from, r.horizon())
 	for _, a := range r.sortedAuctions() {
 		groups := s.groups(a.first, a.first.EventTimeMs)
 		candidates := a.candidatesInOrder()

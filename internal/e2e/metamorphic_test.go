@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/internal/recount"
+	"github.com/rampgauge/rampgauge/internal/simulate"
+)
+
+// TestLogInAnyOrder feeds the bundled log in orders that no day brings, with
+// every record once to three times: the answers must not change by a bit.
+func TestLogInAnyOrder(t *testing.T) {
+	slot := [][]string{{"slot"}}
+	for _, l := range logs(t) {
+		if l.name != "men" && testing.Short() {
+			continue
+		}
+		records := l.records(t, event.Protobuf)
+		p := newPipeline()
+		want := p.run(t, records).everything(t, slot)
+		rng := rand.New(rand.NewPCG(3, 3))
+		for _, tc := range []struct {
+			name    string
+			records func() []record
+		}{
+			{"shuffled across topics", func() []record { return shuffled(rng, repeated(rng, records)) }},
+			{"conversions first, predictions last", func() []record {
+				return streamsInOrder(shuffled(rng, repeated(rng, records)), event.Conversions, event.Impressions, event.Predictions)
+			}},
+			{"impressions last", func() []record {
+				return streamsInOrder(repeated(rng, records), event.Predictions, event.Conversions, event.Impressions)
+			}},
+		} {
+			t.Run(l.name+"/"+tc.name, func(t *testing.T) {
+				got := p.run(t, tc.records()).everything(t, slot)
+				if got, want := got.text(t), want.text(t); got != want {
+					t.Error(firstDifference(got, want))
+				}
+			})
+		}
+	}
+}
+
+// simulated is a short ramp of the demo's scenario.
+func simulated(t testing.TB) (records []record, messages []proto.Message, truth simulate.Truth) {
+	t.Helper()
+	o := simulate.DefaultOptions()
+	o.AuctionsPerSecond = 2
+	o.ConversionScale = 5
+	o.Steps = []simulate.Step{{TreatmentPercent: 20, Duration: 3 * time.Minute}, {TreatmentPercent: 70, Duration: 3 * time.Minute}}
+	g := simulate.New(o)
+	g.Run(func(e simulate.Event) bool {
+		messages = append(messages, e.Message)
+		records = append(records, newRecord(t, e.Message))
+		return true
+	})
+	return records, messages, g.Truth()
+}
+
+// TestHowItIsRunDoesNotMatter varies everything that may not change a number.
+func TestHowItIsRunDoesNotMatter(t *testing.T) {
+	records, messages, truth := simulated(t)
+	base := newPipeline()
+	slices := [][]string{{"surface"}, {"segment"}, {"log_source"}}
+	want := base.run(t, records).everything(t, slices)
+
+	r := recount.New(base.recountOptions())
+	addAll(r, messages)
+	for i, slice := range append([][]string{nil}, slices...) {
+		for _, d := range compareSummary(want.Summaries[truth.Experiment][i], r.Summary(recount.Query{Experiment: truth.Experiment, Slice: slice})) {
+			t.Errorf("by %v: %s", slice, d)
+		}
+	}
+	for _, partitions := range []int{1, 3, 8} {
+		for _, commitEvery := range []int{1, 100, 0} {
+			for _, batch := range []int{1, 1000} {
+				t.Run(fmt.Sprintf("partitions=%d,commit=%d,batch=%d", partitions, commitEvery, batch), func(t *testing.T) {
+					p := base
+					p.partitions, p.commitEvery, p.batch = partitions, commitEvery, batch
+					if d := p.run(t, records).everything(t, slices).difference(t, want); d != "" {
+						t.Error(d)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestPaneWidthDoesNotMatter compares totals; what depends on panes by its
+// definition, the bounds used and label_maturity, is left out.
+func TestPaneWidthDoesNotMatter(t *testing.T) {
+	records, _, truth := simulated(t)
+	totals := func(fine time.Duration) summaryOf {
+		p := newPipeline()
+		p.aggregator.Levels.Fine = fine
+		s := p.run(t, records).summary(t, aggregator.Query{Experiment: truth.Experiment, Slice: []string{"surface"}})
+		s.FromMs, s.ToMs = 0, 0
+		for a := range s.Arms {
+			s.Arms[a].Total.Winners.LabelMaturity = aggregator.Number{}
+			for i := range s.Arms[a].Slices {
+				s.Arms[a].Slices[i].Row.Winners.LabelMaturity = aggregator.Number{}
+			}
+		}
+		return s
+	}
+	want := fmt.Sprintf("%+v", totals(10*time.Second))
+	for _, fine := range []time.Duration{time.Second, 30 * time.Second, time.Minute, 20 * time.Minute} {
+		t.Run(fine.String(), func(t *testing.T) {
+			if got := fmt.Sprintf("%+v", totals(fine)); got != want {
+				t.Error(firstDifference(got, want))
+			}
+		})
+	}
+}
