@@ -52,6 +52,16 @@ func TestServeFinishesRequestsAndLeaves(t *testing.T) {
 	}()
 	<-entered
 	cancel()
+	for deadline := time.Now().Add(10 * time.Second); accepts(l.Addr()); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the address still accepts connections after 10 s")
+		}
+	}
+	select {
+	case err := <-served:
+		t.Fatalf("ServeListener = %v while a request was running", err)
+	case <-time.After(50 * time.Millisecond):
+	}
 	close(release)
 	if got := <-answered; got != "200 OK" {
 		t.Errorf("the request that was running got %q, want 200 OK", got)
@@ -59,10 +69,15 @@ func TestServeFinishesRequestsAndLeaves(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("ServeListener = %v, want nil", err)
 	}
-	if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		c.Close()
-		t.Error("the address still accepts connections")
+}
+
+func accepts(a net.Addr) bool {
+	c, err := net.Dial("tcp", a.String())
+	if err != nil {
+		return false
 	}
+	c.Close()
+	return true
 }
 
 func TestServeNamesWhatItCannotUse(t *testing.T) {

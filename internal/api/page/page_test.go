@@ -143,6 +143,17 @@ func TestBreakdownKeepsTheLargestSlices(t *testing.T) {
 	}
 }
 
+func TestCoverageRestsOnWhoListsTheFamily(t *testing.T) {
+	sums := &aggregator.Sums{Candidates: aggregator.CandidateSums{
+		All:      aggregator.Tally{N: 9},
+		Families: []aggregator.FamilyTally{{Family: "f", Listed: aggregator.Tally{N: 8}, Present: aggregator.Tally{N: 2}}},
+	}}
+	a := makeArms(&Experiment{Summary: &aggregator.Summary{Arms: []aggregator.ArmSums{{Arm: "control", Total: sums}}}})
+	if c := a.coverage().Rows[0].Cells[0]; c.Text != "25.0 %" || c.N != "n = 8" || c.Bar.Width != "25.0" {
+		t.Errorf("coverage %q, %q, bar of %s; want 25.0 %%, n = 8, bar of 25.0", c.Text, c.N, c.Bar.Width)
+	}
+}
+
 func TestLinksKeepTheQuery(t *testing.T) {
 	percent := 70.0
 	q := aggregator.Query{Experiment: "a b", FromMs: 1, ToMs: 2, RampPercent: &percent, Slice: []string{"x", "y"}, Where: []aggregator.Label{{Name: "n", Value: "v:w"}}}
