@@ -14,10 +14,23 @@ type arms struct {
 	readings []aggregator.Reading // by Summary.Arms
 }
 
+// makeArms puts the control arm first, whatever it is called.
 func makeArms(e *Experiment) arms {
-	a := arms{e: e}
-	for i := range e.Summary.Arms {
-		a.readings = append(a.readings, e.Summary.Arms[i].Total.Read())
+	own, sum := *e, *e.Summary
+	sum.Arms = slices.Clone(sum.Arms)
+	slices.SortStableFunc(sum.Arms, func(x, y aggregator.ArmSums) int {
+		switch {
+		case x.Arm == e.Control:
+			return -1
+		case y.Arm == e.Control:
+			return 1
+		}
+		return 0
+	})
+	own.Summary = &sum
+	a := arms{e: &own}
+	for i := range sum.Arms {
+		a.readings = append(a.readings, sum.Arms[i].Total.Read())
 	}
 	return a
 }
@@ -123,17 +136,24 @@ func (a *arms) winnersTable() table {
 		w := &a.readings[i].Winners
 		n := of(w.Count)
 		calibration := x.calibration(w)
-		calibration.N = joinNotes(calibration.N, count(w.Conversions)+" conversions")
+		calibration.N = joinNotes(calibration.N, conversions(w.Conversions))
 		t.Rows = append(t.Rows, row{a.head(i), []cell{
 			calibration,
 			known(w.LogLoss, number, n),
 			known(w.NormalizedEntropy, ratio, n),
 			known(w.Brier, number, n),
 			known(w.LabelMaturity, percent, n),
-			known(w.CostPerConversionMicros, micros, count(w.Conversions)+" conversions"),
+			known(w.CostPerConversionMicros, micros, conversions(w.Conversions)),
 		}})
 	}
 	return t
+}
+
+func conversions(n int64) string {
+	if n == 1 {
+		return "1 conversion"
+	}
+	return count(n) + " conversions"
 }
 
 func joinNotes(a, b string) string {

@@ -143,6 +143,24 @@ func TestBreakdownKeepsTheLargestSlices(t *testing.T) {
 	}
 }
 
+func TestControlComesFirst(t *testing.T) {
+	e := Experiment{Control: "random", Summary: &aggregator.Summary{}}
+	for _, name := range []string{"a", "bts", "random", "z"} {
+		e.Summary.Arms = append(e.Summary.Arms, aggregator.ArmSums{Arm: name, Total: &aggregator.Sums{}})
+	}
+	a := makeArms(&e)
+	var got []string
+	for i := range a.readings {
+		got = append(got, a.name(i))
+	}
+	if want := "random a bts z"; strings.Join(got, " ") != want {
+		t.Errorf("arms in the order %v, want %s", got, want)
+	}
+	if e.Summary.Arms[0].Arm != "a" {
+		t.Error("the summary that was passed in was reordered")
+	}
+}
+
 func TestCoverageRestsOnWhoListsTheFamily(t *testing.T) {
 	sums := &aggregator.Sums{Candidates: aggregator.CandidateSums{
 		All:      aggregator.Tally{N: 9},

@@ -76,7 +76,7 @@ func makeExperiment(e *Experiment, full bool) experimentView {
 	a := makeArms(e)
 	v := experimentView{
 		Name: e.Name, URL: experimentPath(e.Name), Control: e.Control,
-		State: experimentState(e, a.readings),
+		State: experimentState(a.e, a.readings),
 		From:  makeStamp(e.Summary.FromMs), To: makeStamp(e.Summary.ToMs),
 		First: makeStamp(e.FirstMs), Last: makeStamp(e.LastMs),
 		Window: e.AttributionWindow,
