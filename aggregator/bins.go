@@ -35,11 +35,13 @@ func fineMiddle(octave, i uint32) float64 {
 
 // page is what one octave holds.
 type page interface {
+	comparable
 	[finePer]int64 | [coarsePer]Bin | [coarsePer]WinnerBin
 }
 
 // paged is a sparse array over octaves, sorted by octave. Pages of all zeros
-// are dropped by sub, so that equal contents have equal representations.
+// are dropped wherever values can cancel, so that equal contents have equal
+// representations.
 type paged[P page] struct {
 	octaves []uint8
 	pages   []P
@@ -73,7 +75,7 @@ func prune[P page](p *paged[P]) {
 	var zero P
 	kept := 0
 	for i := range p.pages {
-		if any(p.pages[i]) == any(zero) {
+		if p.pages[i] == zero {
 			continue
 		}
 		p.octaves[kept], p.pages[kept] = p.octaves[i], p.pages[i]

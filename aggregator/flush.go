@@ -11,6 +11,7 @@ func (p *Partition) sums(c *cell) *Sums {
 	s := c.rare.Clone()
 	s.FirstMs, s.LastMs = c.firstMs, c.lastMs
 	cs := &s.Candidates
+	prune(&cs.ScoreExcess.paged)
 	cs.All.count(c.n, 0)
 	cs.WithReference.count(c.referenced, 0)
 	prediction, reference := c.scores.sums(cs)

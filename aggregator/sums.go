@@ -138,6 +138,7 @@ func (c *CandidateSums) add(o *CandidateSums) {
 	c.Log = c.Log.Add(o.Log)
 	c.Scores.add(&o.Scores)
 	c.ScoreExcess.add(&o.ScoreExcess)
+	prune(&c.ScoreExcess.paged) // weights above and below 1 can cancel
 	c.Bins.add(&o.Bins)
 	addFamilies(&c.Families, o.Families)
 	for i := range o.Versions {
