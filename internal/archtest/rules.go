@@ -30,8 +30,8 @@ var allowedImports = map[string]imports{
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
 	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
-	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
-	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
+	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 
 	// Around it.
 	"internal/config":    {code: []string{"consumer/event"}},
