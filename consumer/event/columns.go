@@ -41,6 +41,21 @@ func appendFloat(dst []float32, b []byte) []float32 {
 	return dst
 }
 
+// portableFixed64 copies len(dst) little-endian words on a machine of either
+// byte order.
+func portableFixed64(dst []uint64, b []byte) {
+	for i := range dst {
+		dst[i] = le64(b[8*i:])
+	}
+}
+
+// portableFloat copies len(dst) little-endian floats likewise.
+func portableFloat(dst []float32, b []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(le32(b[4*i:]))
+	}
+}
+
 // appendIndexes appends a packed uint32 column and returns the larger of
 // largest and the column's largest entry. The position is negative when a
 // varint is broken. Tables are short, so nearly always eight entries are eight

@@ -188,7 +188,7 @@ func wantCandidates(m *eventpb.Candidates, c *event.Candidates) event.Reason {
 		}
 	}
 	inTable := func(index []uint32, table []string) bool {
-		return !slices.ContainsFunc(index, func(k uint32) bool { return int(k) >= len(table) })
+		return !slices.ContainsFunc(index, func(k uint32) bool { return uint64(k) >= uint64(len(table)) })
 	}
 	if !inTable(m.ItemEmbeddingVersionIndex, m.ItemEmbeddingVersions) || !inTable(m.StageIndex, m.Stages) ||
 		!inTable(m.OptimizationTypeIndex, m.OptimizationTypes) {

@@ -1,9 +1,11 @@
 package eventtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,12 +29,42 @@ var (
 	onlyPrediction = allStreams[:1]
 )
 
-// member inserts one of the members in front of the record's own. What is
-// wrong with it is the first thing wrong with the record.
+// member puts one of the members in front of the record's own, and takes the
+// good member of that name out: nothing else is wrong with the record.
 func member(kind string, reason event.Reason, streams []event.Stream, members ...string) []fault {
 	return onText(kind, reason, streams, func(r *rand.Rand, text string) string {
-		return "{" + *pick(r, members) + "," + text[1:]
+		m := *pick(r, members)
+		return "{" + m + "," + without(text, memberName(m))[1:]
 	})
+}
+
+// memberName is the lowerCamelCase name of the first member, "" if it has none.
+func memberName(m string) string {
+	parts := strings.SplitN(m, `"`, 3)
+	if len(parts) < 3 {
+		return ""
+	}
+	words := strings.Split(parts[1], "_")
+	for i := 1; i < len(words); i++ {
+		if words[i] != "" {
+			words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// without removes the member from the object, unless it is the only one.
+func without(text, name string) string {
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(text), &members); err != nil {
+		panic(fmt.Sprintf("eventtest: good record %q: %v", text, err))
+	}
+	delete(members, name)
+	b, err := json.Marshal(members)
+	if err != nil || len(members) == 0 {
+		panic(fmt.Sprintf("eventtest: nothing left of %q without %q: %v", text, name, err))
+	}
+	return string(b)
 }
 
 func jsonFaults() []fault {
@@ -75,13 +107,15 @@ func typeFaults() []fault {
 		`"assignments":[[]]`, `"dimensions":[]`, `"dimensions":{"a":1}`, `"dimensions":{"a":null}`, `"dimensions":{"a":{}}`, `"towerCalls":"OK"`))
 	add(member("wrong type in a column", event.ReasonMalformed, onlyPrediction,
 		`"candidates":{"predictions":0.5}`, `"candidates":{"predictions":[null]}`, `"candidates":{"predictions":["x"]}`,
-		`"candidates":{"predictions":["nan"]}`, `"candidates":{"predictions":["inf"]}`, `"candidates":{"predictions":[[0.5]]}`,
+		`"candidates":{"predictions":["nan"]}`, `"candidates":{"predictions":["0.5 "]}`,
+		`"candidates":{"predictions":["0.5,0.5"]}`, `"candidates":{"predictions":["0.5x"]}`, `"sampleWeight":""`, `"sampleWeight":"1e"`,
+		`"candidates":{"predictions":["inf"]}`, `"candidates":{"predictions":[[0.5]]}`,
 		`"candidates":{"itemIds":[1.5]}`, `"candidates":{"itemIds":[true]}`, `"candidates":{"stages":[1]}`, `"candidates":{"stages":[null]}`,
 		`"candidates":{"stages":"won"}`, `"candidates":{"stageIndex":{"0":1}}`, `"candidates":{"shadowScores":[[]]}`))
 	add(member("wrong type for an enum", event.ReasonMalformed, onlyPrediction,
 		`"towerCalls":[{"outcome":"ok"}]`, `"towerCalls":[{"outcome":"1"}]`, `"towerCalls":[{"outcome":1.5}]`, `"towerCalls":[{"outcome":true}]`, `"towerCalls":[{"outcome":[]}]`))
 	add(member("wrong type for a bool", event.ReasonMalformed, []event.Stream{event.Conversions},
-		`"retracted":"true"`, `"retracted":1`, `"retracted":TRUE`, `"retracted":tru`, `"retracted":truefalse`, `"retracted":[]`))
+		`"retracted":"true"`, `"retracted":1`, `"retracted":TRUE`, `"retracted":tru`, `"retracted":truefalse`, `"retracted":trux`, `"retracted":falze`, `"retracted":[]`))
 	add(member("member twice", event.ReasonMalformed, allStreams,
 		`"auctionId":"x","auction_id":"y"`, `"eventTimeMs":1,"eventTimeMs":1`, `"auctionId":null,"auctionId":"x"`))
 	add(member("key of dimensions twice", event.ReasonMalformed, onlyPrediction,
@@ -110,7 +144,7 @@ func syntaxFaults() []fault {
 		"\"auctionId\":\"a\nb\"", "\"auctionId\":\"\x00\"", "\"auctionId\":\"eight or more\x1f\"", `"auctionId":'x'`, `auctionId:"x"`, `"auctionId":x`, `"auctionId" "x"`, `"auctionId"`, `"auctionId":`))
 	add(member("bad number", event.ReasonMalformed, allStreams,
 		`"eventTimeMs":01`, `"eventTimeMs":+1`, `"eventTimeMs":.5`, `"eventTimeMs":1.`, `"eventTimeMs":1e`, `"eventTimeMs":1e+`, `"eventTimeMs":0x1`,
-		`"eventTimeMs":-`, `"eventTimeMs":--1`, `"eventTimeMs":1_000`, `"eventTimeMs":NaN`, `"eventTimeMs":Infinity`, `"eventTimeMs":1 2`, `"eventTimeMs":nul`))
+		`"eventTimeMs":-`, `"eventTimeMs":--1`, `"eventTimeMs":1_000`, `"eventTimeMs":NaN`, `"eventTimeMs":Infinity`, `"eventTimeMs":1 2`, `"eventTimeMs":nul`, `"eventTimeMs":nule`, `"eventTimeMs":NULL`))
 	add(member("comment", event.ReasonMalformed, allStreams, `/* x */"auctionId":"x"`, "//\n\"auctionId\":\"x\"", `#`))
 	return all
 }

@@ -3,6 +3,7 @@ package eventtest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -74,8 +75,8 @@ func wireFaults() []fault {
 		return *pick(r, [][]byte{
 			start,
 			protowire.AppendTag(nil, 2000, protowire.EndGroupType),
-			protowire.AppendTag(start, 2001, protowire.EndGroupType),
-			append(start, 0x0a, 0x7f),
+			slices.Concat(start, protowire.AppendTag(nil, 2001, protowire.EndGroupType)),
+			slices.Concat(start, []byte{0x0a, 0x7f}),
 		})
 	})...)
 	add(onPredictionBytes("packed column cut inside an entry", event.ReasonMalformed, func(r *rand.Rand) []byte {
