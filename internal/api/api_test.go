@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func options(m *aggregator.Merged) api.Options {
 	return api.Options{
 		Merged: m, Pipeline: apitest.Caught(), Counters: telemetry.New(),
-		Logger:            slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:            slog.New(slog.DiscardHandler),
 		AttributionWindow: 30 * time.Minute, Version: "1.2.3", Instance: "one",
 	}
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -161,6 +160,3 @@ func parseStep(r *http.Request) (time.Duration, error) {
 
 // maxStepMs is a year.
 const maxStepMs = 366 * 24 * 3600 * 1000
-
-// label writes a label the way that where reads it.
-func label(l aggregator.Label) string { return fmt.Sprintf("%s:%s", l.Name, l.Value) }

@@ -3,7 +3,6 @@ package exposition_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
@@ -36,7 +35,7 @@ func options(m *aggregator.Merged) exposition.Options {
 	return exposition.Options{
 		Windows: m.Windows, NewestMs: m.NewestMs, SeriesDropped: m.SeriesDropped,
 		Status: p.Status, Lag: p.Lag, Counters: c,
-		Version: "1.2.3", Revision: "abc", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Version: "1.2.3", Revision: "abc", Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
