@@ -26,7 +26,7 @@ func (m *Merged) Experiments() []Experiment {
 	defer m.mu.RUnlock()
 	byName := map[string]map[string][]*track{}
 	for k, t := range m.tracks {
-		if k.Labels != "" {
+		if k.Labels != "" || len(m.retained(t)) == 0 {
 			continue
 		}
 		if byName[k.Experiment] == nil {
@@ -40,7 +40,7 @@ func (m *Merged) Experiments() []Experiment {
 		for arm, tracks := range arms {
 			e.Arms = append(e.Arms, m.currentRamp(arm, tracks))
 			for _, t := range tracks {
-				first, last := t.span()
+				first, last := m.span(t)
 				if first > 0 {
 					e.FirstMs = min(e.FirstMs, first)
 				}
@@ -64,7 +64,7 @@ func (m *Merged) currentRamp(arm string, tracks []*track) Arm {
 	var current *track
 	var currentLast int64
 	for _, t := range tracks {
-		if _, last := t.span(); current == nil || last >= currentLast {
+		if _, last := m.span(t); current == nil || last >= currentLast {
 			current, currentLast = t, last
 		}
 	}
@@ -73,7 +73,7 @@ func (m *Merged) currentRamp(arm string, tracks []*track) Arm {
 		if t == current {
 			continue
 		}
-		if _, last := t.span(); last < currentLast {
+		if _, last := m.span(t); last < currentLast {
 			before = max(before, last)
 		}
 	}
@@ -86,9 +86,9 @@ func (m *Merged) currentRamp(arm string, tracks []*track) Arm {
 // newest event of all, so that the answer depends on neither.
 func (m *Merged) firstAfter(t *track, ms int64) int64 {
 	first, last := map[int64]int64{}, map[int64]int64{}
-	for i := range t.panes {
-		start := m.opts.Levels.At(t.panes[i].pane.StartMs, m.newest).StartMs
-		for _, p := range t.panes[i].parts {
+	for _, e := range m.retained(t) {
+		start := m.opts.Levels.At(e.pane.StartMs, m.newest).StartMs
+		for _, p := range e.parts {
 			if f := p.sums.FirstMs; f != 0 && (first[start] == 0 || f < first[start]) {
 				first[start] = f
 			}
@@ -110,9 +110,9 @@ func (m *Merged) firstAfter(t *track, ms int64) int64 {
 }
 
 // span is the event times of a track's first and last auction, 0 without any.
-func (t *track) span() (first, last int64) {
-	for i := range t.panes {
-		for _, p := range t.panes[i].parts {
+func (m *Merged) span(t *track) (first, last int64) {
+	for _, e := range m.retained(t) {
+		for _, p := range e.parts {
 			if f := p.sums.FirstMs; f != 0 && (first == 0 || f < first) {
 				first = f
 			}
@@ -120,4 +120,12 @@ func (t *track) span() (first, last int64) {
 		}
 	}
 	return first, last
+}
+
+// retained is a track's panes within the retention by the newest event of all.
+// A source that lags behind may hold older ones for a while.
+func (m *Merged) retained(t *track) []entry {
+	i, _ := slices.BinarySearchFunc(t.panes, m.opts.Levels.Horizon(m.newest),
+		func(e entry, ms int64) int { return cmp.Compare(e.pane.StartMs, ms) })
+	return t.panes[i:]
 }

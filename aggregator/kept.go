@@ -24,8 +24,8 @@ func (m *Merged) Slices(experiment string) [][]string {
 // the total; nil when the experiment is unknown.
 func (m *Merged) keptSlices(experiment string) []string {
 	set := map[string]bool{}
-	for k := range m.tracks {
-		if k.Experiment == experiment {
+	for k, t := range m.tracks {
+		if k.Experiment == experiment && len(m.retained(t)) > 0 {
 			set[k.Labels.Names()] = true
 		}
 	}

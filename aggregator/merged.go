@@ -120,6 +120,9 @@ func (m *Merged) apply(source int32, u *Upsert) {
 			t.panes = slices.Delete(t.panes, i, i+1)
 			t.removed(i)
 		}
+		if len(t.panes) == 0 {
+			delete(m.tracks, u.Key) // what has expired is as if it had never been
+		}
 	}
 	m.slideTrack(t)
 }
@@ -187,9 +190,6 @@ func (m *Merged) Remove(source int32) {
 			if found {
 				m.apply(source, &Upsert{Key: key, Pane: e.pane, Version: e.parts[j].version + 1})
 			}
-		}
-		if len(t.panes) == 0 {
-			delete(m.tracks, key)
 		}
 	}
 }

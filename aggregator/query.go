@@ -74,9 +74,9 @@ func matches(have, where []Label) bool {
 func (m *Merged) bounds(q Query) (from, to int64) {
 	first, last := int64(math.MaxInt64), int64(0)
 	for k, t := range m.tracks {
-		if n := len(t.panes); n > 0 && k.Experiment == q.Experiment {
-			first = min(first, m.opts.Levels.At(t.panes[0].pane.StartMs, m.newest).StartMs)
-			last = max(last, m.opts.Levels.At(t.panes[n-1].pane.StartMs, m.newest).EndMs())
+		if panes := m.retained(t); len(panes) > 0 && k.Experiment == q.Experiment {
+			first = min(first, m.opts.Levels.At(panes[0].pane.StartMs, m.newest).StartMs)
+			last = max(last, m.opts.Levels.At(panes[len(panes)-1].pane.StartMs, m.newest).EndMs())
 		}
 	}
 	if last == 0 {

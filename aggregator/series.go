@@ -20,6 +20,9 @@ func (m *Merged) Windows() []WindowSums {
 	defer m.mu.RUnlock()
 	var out []WindowSums
 	for k, t := range m.tracks {
+		if len(m.retained(t)) == 0 {
+			continue
+		}
 		for w := range t.windows {
 			sums := t.windows[w].sum.Clone()
 			for i := t.windows[w].first; i < len(t.panes); i++ {

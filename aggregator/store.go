@@ -121,6 +121,9 @@ func (s *paneStore) age(newest int64) {
 			kept++
 		}
 		t.panes = slices.Delete(t.panes, 0, kept)
+		if len(t.panes) == 0 {
+			delete(s.tracks, t.key)
+		}
 		s.rollUp(t, l.hourEdge(s.rolled), l.hourEdge(newest), newest)
 		s.rollUp(t, l.minuteEdge(s.rolled), l.minuteEdge(newest), newest)
 	}
