@@ -1,9 +1,6 @@
 package event
 
-import (
-	"math"
-	"math/bits"
-)
+import "math/bits"
 
 // The columns that have as many entries as item_ids, or none. The first two
 // have as many always.
@@ -126,71 +123,4 @@ func (d *Decoder) checkShadow(c *Candidates) Reason {
 		return d.fail(ReasonShadow, "two of %[2]d shadow_scores name the same variant", "", len(c.Shadow), 0)
 	}
 	return ReasonNone
-}
-
-// A float32 in (0,1) has bits from 1 to those of 1 minus one; subtracting 1
-// brings +0 to the top, where NaN, infinities, negatives and everything from 1
-// up already are. The loops keep only a sign, without a branch.
-const (
-	oneBits  = 0x3f800000
-	topOfSet = oneBits - 2 // largest good value of bits-1
-)
-
-// firstOutsideOpen returns the position of the first entry that is not in
-// (0,1), or -1.
-func firstOutsideOpen(col []float32) int {
-	var sign uint32
-	for _, f := range col {
-		v := math.Float32bits(f) - 1
-		sign |= v | (topOfSet - v)
-	}
-	if int32(sign) >= 0 {
-		return -1
-	}
-	for k, f := range col {
-		if !(f > 0 && f < 1) {
-			return k
-		}
-	}
-	panic("BUG: a prediction was refused by its bits and accepted by its value")
-}
-
-// firstBadReference returns the position of the first entry that is not in
-// [0,1), or -1. It turns -0 into 0, so that zero has one form downstream.
-func firstBadReference(col []float32) int {
-	var sign uint32
-	for _, f := range col {
-		v := math.Float32bits(f)
-		sign |= v | (oneBits - 1 - v)
-	}
-	if int32(sign) >= 0 {
-		return -1
-	}
-	for k, f := range col {
-		if !(f >= 0 && f < 1) {
-			return k
-		}
-		if f == 0 {
-			col[k] = 0
-		}
-	}
-	return -1
-}
-
-// firstNotFinite returns the position of the first NaN or infinity, or -1.
-func firstNotFinite(col []float32) int {
-	const exponent, exponentOne = 0x7f800000, 0x00800000
-	var sign uint32
-	for _, f := range col {
-		sign |= math.Float32bits(f)&exponent + exponentOne
-	}
-	if int32(sign) >= 0 {
-		return -1
-	}
-	for k, f := range col {
-		if math.Float32bits(f)&exponent == exponent {
-			return k
-		}
-	}
-	panic("BUG: a utility was refused by its sign and accepted by its exponent")
 }

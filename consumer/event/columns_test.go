@@ -100,29 +100,34 @@ func TestBitRanges(t *testing.T) {
 	}
 	for _, bits := range edges {
 		f := math.Float32frombits(bits)
-		col := []float32{0.5, 0.25, f, 0.75}
-		if got, want := firstOutsideOpen(col), position(f > 0 && f < 1); got != want {
-			t.Errorf("firstOutsideOpen with %v (%#x): got %d, want %d", f, bits, got, want)
-		}
-		if got, want := firstBadReference(col), position(f >= 0 && f < 1); got != want {
-			t.Errorf("firstBadReference with %v (%#x): got %d, want %d", f, bits, got, want)
-		}
-		if f == 0 && math.Float32bits(col[2]) != 0 {
-			t.Errorf("firstBadReference left %v as bits %#x, want 0", f, math.Float32bits(col[2]))
-		}
 		finite := !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0)
-		if got, want := firstNotFinite([]float32{0.5, -2, f, 0}), position(finite); got != want {
-			t.Errorf("firstNotFinite with %v (%#x): got %d, want %d", f, bits, got, want)
+		for n := 1; n < 6; n++ {
+			for at := range n {
+				col := slices.Repeat([]float32{0.5}, n)
+				col[at] = f
+				for name, got := range map[string][2]int{
+					"firstOutsideOpen":  {firstOutsideOpen(col), position(at, f > 0 && f < 1)},
+					"firstNotFinite":    {firstNotFinite(col), position(at, finite)},
+					"firstBadReference": {firstBadReference(col), position(at, f >= 0 && f < 1)},
+				} {
+					if got[0] != got[1] {
+						t.Errorf("%s with %v (%#x) at %d of %d: got %d, want %d", name, f, bits, at, n, got[0], got[1])
+					}
+				}
+				if f == 0 && math.Float32bits(col[at]) != 0 {
+					t.Errorf("firstBadReference left %v as bits %#x, want 0", f, math.Float32bits(col[at]))
+				}
+			}
 		}
 	}
 }
 
-// position is where the tests above put the value that may be bad.
-func position(good bool) int {
+// position is where a value is reported that may be bad.
+func position(at int, good bool) int {
 	if good {
 		return -1
 	}
-	return 2
+	return at
 }
 
 func TestValidUTF8(t *testing.T) {

@@ -57,23 +57,23 @@ func (d *Decoder) scanPrediction(b []byte) Reason {
 	return ReasonNone
 }
 
-// shortString reads a string field in its usual form at b[i:]: the one-byte
-// tag, a one-byte length, ASCII. It returns the position behind it, or -1 for
-// whatever else stands there.
+// shortString reads a string field in its usual form at b[i:], a one-byte tag
+// and a one-byte length. It returns the position behind it, or -1 for whatever
+// else stands there. The string is not checked: tags and lengths below 0x80 are
+// ASCII too, so one look at several fields together is cheaper.
 func shortString(b []byte, i int, tag byte) int {
 	if len(b)-i < 2 || b[i] != tag || b[i+1] >= 0x80 {
 		return -1
 	}
-	j := i + 2 + int(b[i+1])
-	if j > len(b) || !isASCII(b[i+2:j]) {
-		return -1
+	if j := i + 2 + int(b[i+1]); j <= len(b) {
+		return j
 	}
-	return j
+	return -1
 }
 
 func (d *Decoder) scanAssignment(b []byte, base int) Reason {
 	if e := shortString(b, 0, 1<<3|wireBytes); e >= 0 {
-		if a := shortString(b, e, 2<<3|wireBytes); a >= 0 && len(b) == a+9 && b[a] == 3<<3|wireFixed64 {
+		if a := shortString(b, e, 2<<3|wireBytes); a >= 0 && len(b) == a+9 && b[a] == 3<<3|wireFixed64 && isASCII(b[:a]) {
 			d.prediction.Assignments = append(d.prediction.Assignments, Assignment{
 				Experiment: b[2:e], Arm: b[e+2 : a], RampPercent: math.Float64frombits(le64(b[a+1:])),
 			})
@@ -111,7 +111,7 @@ func (d *Decoder) scanAssignment(b []byte, base int) Reason {
 // scanDimension reads one map entry. A missing key or value is empty.
 func (d *Decoder) scanDimension(b []byte, base int) Reason {
 	if k := shortString(b, 0, 1<<3|wireBytes); k >= 0 {
-		if v := shortString(b, k, 2<<3|wireBytes); v == len(b) {
+		if v := shortString(b, k, 2<<3|wireBytes); v == len(b) && isASCII(b) {
 			d.prediction.Dimensions = append(d.prediction.Dimensions, Dimension{Key: b[2:k], Value: b[k+2:]})
 			return ReasonNone
 		}
@@ -144,9 +144,11 @@ func (d *Decoder) scanDimension(b []byte, base int) Reason {
 
 func (d *Decoder) scanTowerCall(b []byte, base int) Reason {
 	var t TowerCall
-	i := max(shortString(b, 0, 1<<3|wireBytes), 0)
-	if i > 0 {
+	i := shortString(b, 0, 1<<3|wireBytes)
+	if i > 0 && isASCII(b[:i]) {
 		t.Tower = b[2:i]
+	} else {
+		i = 0
 	}
 	for i < len(b) {
 		tag, v, j := next(b, i)
