@@ -143,35 +143,65 @@ func (p *Partition) publishedKeys(t *target) []Key {
 	return keys
 }
 
-// Families numbers a feature-family table.
-func (p *Partition) Families(names [][]byte) int32 {
+// lastTable remembers the number that a table got last, so that a table which
+// is the same as in the record before is not looked up by its contents.
+type lastTable struct {
+	numbers [2]uint32 // of the Decoder
+	id      int32
+}
+
+func (l *lastTable) is(a, b uint32) bool { return a != 0 && l.numbers == [2]uint32{a, b} }
+
+// Families numbers the feature-family table of a prediction.
+func (p *Partition) Families(e *event.Prediction) int32 {
+	c := &e.Candidates
+	number := c.TableNumbers[event.FamilyTable]
+	if p.lastFamilies.is(number, 0) {
+		return p.lastFamilies.id
+	}
 	p.familyIDs.start()
-	p.familyIDs.list(names)
+	p.familyIDs.list(c.FeatureFamilies)
 	id, isNew := p.familyIDs.id()
 	if isNew {
-		p.families = append(p.families, cloneStrings(names))
+		p.families = append(p.families, cloneStrings(c.FeatureFamilies))
 	}
+	p.lastFamilies = lastTable{[2]uint32{number}, id}
 	return id
 }
 
 func (p *Partition) versionTable(e *event.Prediction) int32 {
+	c := &e.Candidates
+	number := c.TableNumbers[event.VersionTable]
+	if p.lastVersions.is(number, 0) && p.versions[p.lastVersions.id].query == string(e.QueryEmbeddingVersion) {
+		return p.lastVersions.id
+	}
 	p.versionIDs.start()
 	p.versionIDs.bytes(e.QueryEmbeddingVersion)
-	p.versionIDs.list(e.Candidates.ItemVersions)
+	p.versionIDs.list(c.ItemVersions)
 	id, isNew := p.versionIDs.id()
 	if isNew {
-		p.versions = append(p.versions, versionTable{string(e.QueryEmbeddingVersion), cloneStrings(e.Candidates.ItemVersions)})
+		p.versions = append(p.versions, versionTable{string(e.QueryEmbeddingVersion), cloneStrings(c.ItemVersions)})
 	}
+	p.lastVersions = lastTable{[2]uint32{number}, id}
 	return id
 }
 
 func (p *Partition) stageTable(c *event.Candidates) int32 {
+	stages, types := c.TableNumbers[event.StageTable], c.TableNumbers[event.OptTypeTable]
+	known := stages != 0 && (types != 0 || len(c.OptTypes) == 0)
+	if known && p.lastStages.is(stages, types) {
+		return p.lastStages.id
+	}
 	p.stageIDs.start()
 	p.stageIDs.list(c.Stages)
 	p.stageIDs.list(c.OptTypes)
 	id, isNew := p.stageIDs.id()
 	if isNew {
 		p.stages = append(p.stages, stageTable{cloneStrings(c.Stages), cloneStrings(c.OptTypes)})
+	}
+	p.lastStages = lastTable{}
+	if known {
+		p.lastStages = lastTable{[2]uint32{stages, types}, id}
 	}
 	return id
 }

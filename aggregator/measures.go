@@ -28,7 +28,7 @@ func (m *measures) take(p *Partition, e *event.Prediction) {
 	m.takeLogs(c)
 	m.families = -1
 	if len(c.FeaturesPresent) > 0 {
-		m.families = p.Families(c.FeatureFamilies)
+		m.families = p.Families(e)
 	}
 	m.versions = -1
 	if len(c.ItemVersionIdx) > 0 {

@@ -7,12 +7,14 @@ import (
 )
 
 // Partition turns what one input partition joins into upserts. It belongs to
-// one goroutine.
+// one goroutine, and the predictions that it is given come from one Decoder.
 type Partition struct {
 	opts       Options
 	dimensions []string // that any slice is made of
 
 	routeIDs, familyIDs, versionIDs, stageIDs interner
+
+	lastFamilies, lastVersions, lastStages lastTable
 
 	routes   []route
 	targets  []target

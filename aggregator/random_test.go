@@ -167,7 +167,7 @@ func (f *fact) apply(p *Partition) {
 		w.Reference = c.References[f.winner]
 	}
 	if len(c.FeaturesPresent) > 0 {
-		w.Families, w.Features = p.Families(c.FeatureFamilies), c.FeaturesPresent[f.winner]
+		w.Families, w.Features = p.Families(f.auction), c.FeaturesPresent[f.winner]
 	}
 	switch {
 	case f.value != 0:

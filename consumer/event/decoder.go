@@ -48,13 +48,14 @@ type Decoder struct {
 	impression Impression
 	conversion Conversion
 
-	shadow  []float32 // backing of all shadow columns of one record
-	text    []byte    // JSON strings that had escapes
-	names   [][]byte  // scratch for finding duplicates
-	maxIdx  [numIndexColumns]uint32
-	tables  [numTables]tableCache
-	trim    bool // the last record was large: look for oversized scratch
-	failure failure
+	shadow      []float32 // backing of all shadow columns of one record
+	text        []byte    // JSON strings that had escapes
+	names       [][]byte  // scratch for finding duplicates
+	maxIdx      [numIndexColumns]uint32
+	tables      [NumTables]tableCache
+	tableNumber uint32 // given to a table last
+	trim        bool   // the last record was large: look for oversized scratch
+	failure     failure
 }
 
 // failure is what Detail formats. It is kept apart from the text so that a
@@ -177,6 +178,7 @@ func (d *Decoder) reset(size int) {
 	c.Utilities = c.Utilities[:0]
 	c.Shadow = c.Shadow[:0]
 	c.FeatureFamilies, c.ItemVersions, c.Stages, c.OptTypes = nil, nil, nil, nil
+	c.TableNumbers = [NumTables]uint32{}
 	d.shadow = d.shadow[:0]
 	d.text = d.text[:0]
 	d.maxIdx = [numIndexColumns]uint32{}

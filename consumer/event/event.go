@@ -121,6 +121,10 @@ type Candidates struct {
 	AdvertiserIDs   []uint64
 	Utilities       []float32
 	Shadow          []ShadowScores
+	// TableNumbers holds a number for the contents of each string table, by
+	// FamilyTable and its like: two records of one Decoder with the same number
+	// have the same table. 0: not known.
+	TableNumbers [NumTables]uint32
 }
 
 // Len is the number of candidates.

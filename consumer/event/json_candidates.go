@@ -54,19 +54,19 @@ func (d *Decoder) parseCandidates(b []byte, i int) int {
 		case 4:
 			i = d.parseUint64s(&c.FeaturesPresent, b, i, "features_present")
 		case 5:
-			i = d.parseTable(&c.FeatureFamilies, b, i, familyTable)
+			i = d.parseTable(&c.FeatureFamilies, b, i, FamilyTable)
 		case 6:
 			i = d.parseIndexes(&c.ItemVersionIdx, b, i, versionColumn)
 		case 7:
-			i = d.parseTable(&c.ItemVersions, b, i, versionTable)
+			i = d.parseTable(&c.ItemVersions, b, i, VersionTable)
 		case 8:
 			i = d.parseIndexes(&c.StageIdx, b, i, stageColumn)
 		case 9:
-			i = d.parseTable(&c.Stages, b, i, stageTable)
+			i = d.parseTable(&c.Stages, b, i, StageTable)
 		case 10:
 			i = d.parseIndexes(&c.OptTypeIdx, b, i, optTypeColumn)
 		case 11:
-			i = d.parseTable(&c.OptTypes, b, i, optTypeTable)
+			i = d.parseTable(&c.OptTypes, b, i, OptTypeTable)
 		case 12:
 			i = d.parseUint64s(&c.AdvertiserIDs, b, i, "advertiser_ids")
 		case 13:

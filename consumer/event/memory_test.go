@@ -77,7 +77,7 @@ func TestScratchFollowsTheRecord(t *testing.T) {
 			"tower_calls": cap(p.TowerCalls) * int(unsafe.Sizeof(TowerCall{})),
 			"shadows":     cap(p.Candidates.Shadow) * int(unsafe.Sizeof(ShadowScores{})),
 			"names":       cap(d.names) * int(unsafe.Sizeof([]byte{})),
-			"families":    cap(d.tables[familyTable].entries) * int(unsafe.Sizeof([]byte{})),
+			"families":    cap(d.tables[FamilyTable].entries) * int(unsafe.Sizeof([]byte{})),
 		} {
 			// Growth by append leaves room of up to a quarter.
 			if kept > maxScratch*5/4 {

@@ -87,7 +87,8 @@ func same(a, b reflect.Value) bool {
 		return same(a.Elem(), b.Elem())
 	case reflect.Struct:
 		for i := range a.NumField() {
-			if !same(a.Field(i), b.Field(i)) {
+			// The numbers of tables are the decoder's own: the oracle has none.
+			if a.Type().Field(i).Name != "TableNumbers" && !same(a.Field(i), b.Field(i)) {
 				return false
 			}
 		}
@@ -115,7 +116,7 @@ func diff(want, got any) string {
 	if same(reflect.ValueOf(want), reflect.ValueOf(got)) {
 		return ""
 	}
-	return "(-want +got):\n" + cmp.Diff(want, got, cmpopts.EquateEmpty())
+	return "(-want +got):\n" + cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(event.Candidates{}, "TableNumbers"))
 }
 
 func randomShape(r *rand.Rand) eventtest.Shape {

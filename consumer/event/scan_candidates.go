@@ -44,25 +44,25 @@ func (d *Decoder) scanCandidates(b []byte, base int) Reason {
 		case 4<<3 | wireFixed64:
 			c.FeaturesPresent = append(c.FeaturesPresent, v)
 		case 5<<3 | wireBytes:
-			j, r = d.scanTable(&c.FeatureFamilies, b, i, v, j, familyTable)
+			j, r = d.scanTable(&c.FeatureFamilies, b, i, v, j, FamilyTable)
 		case 6<<3 | wireBytes:
 			r = d.indexes(&c.ItemVersionIdx, b[v:j], versionColumn)
 		case 6<<3 | wireVarint:
 			d.index(&c.ItemVersionIdx, uint32(v), versionColumn)
 		case 7<<3 | wireBytes:
-			j, r = d.scanTable(&c.ItemVersions, b, i, v, j, versionTable)
+			j, r = d.scanTable(&c.ItemVersions, b, i, v, j, VersionTable)
 		case 8<<3 | wireBytes:
 			r = d.indexes(&c.StageIdx, b[v:j], stageColumn)
 		case 8<<3 | wireVarint:
 			d.index(&c.StageIdx, uint32(v), stageColumn)
 		case 9<<3 | wireBytes:
-			j, r = d.scanTable(&c.Stages, b, i, v, j, stageTable)
+			j, r = d.scanTable(&c.Stages, b, i, v, j, StageTable)
 		case 10<<3 | wireBytes:
 			r = d.indexes(&c.OptTypeIdx, b[v:j], optTypeColumn)
 		case 10<<3 | wireVarint:
 			d.index(&c.OptTypeIdx, uint32(v), optTypeColumn)
 		case 11<<3 | wireBytes:
-			j, r = d.scanTable(&c.OptTypes, b, i, v, j, optTypeTable)
+			j, r = d.scanTable(&c.OptTypes, b, i, v, j, OptTypeTable)
 		case 12<<3 | wireBytes:
 			r = d.fixed64s(&c.AdvertiserIDs, b[v:j], "advertiser_ids")
 		case 12<<3 | wireFixed64:

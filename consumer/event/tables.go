@@ -2,20 +2,20 @@ package event
 
 import "bytes"
 
-// The string tables of Candidates, in the order of the contract.
+// The string tables of Candidates, as indexes of its TableNumbers.
 const (
-	familyTable = iota
-	versionTable
-	stageTable
-	optTypeTable
-	numTables
+	FamilyTable = iota
+	VersionTable
+	StageTable
+	OptTypeTable
+	NumTables
 )
 
-var tableNames = [numTables]string{
-	familyTable:  "feature_families",
-	versionTable: "item_embedding_versions",
-	stageTable:   "stages",
-	optTypeTable: "optimization_types",
+var tableNames = [NumTables]string{
+	FamilyTable:  "feature_families",
+	VersionTable: "item_embedding_versions",
+	StageTable:   "stages",
+	OptTypeTable: "optimization_types",
 }
 
 // maxCachedTable bounds the bytes of a table that is worth remembering.
@@ -27,6 +27,7 @@ const maxCachedTable = 8 << 10
 type tableCache struct {
 	raw     []byte   // the entries with their tags and lengths; empty: nothing remembered
 	entries [][]byte // views of raw, or of the record while raw is empty
+	number  uint32   // of the contents, new each time that they change
 }
 
 // view is the table without room to append in place.
@@ -35,6 +36,7 @@ func (c *tableCache) view() [][]byte { return c.entries[:len(c.entries):len(c.en
 // scanTable reads the run of table entries at b[i:] and returns the position
 // behind it. v and j delimit the first entry, as next has found it.
 func (d *Decoder) scanTable(table *[][]byte, b []byte, i int, v uint64, j, which int) (int, Reason) {
+	numbers := &d.prediction.Candidates.TableNumbers
 	tag := b[i]
 	if len(*table) != 0 || tag >= 0x80 {
 		// A table in several runs, or with a longer tag than needed, is legal
@@ -43,15 +45,19 @@ func (d *Decoder) scanTable(table *[][]byte, b []byte, i int, v uint64, j, which
 			return 0, d.badUTF8(tableNames[which])
 		}
 		*table = append(*table, b[v:j])
+		numbers[which] = 0
 		return j, ReasonNone
 	}
 	c := &d.tables[which]
 	if len(c.raw) != 0 && bytes.HasPrefix(b[i:], c.raw) {
 		if end := i + len(c.raw); end == len(b) || b[end] != tag {
 			*table = c.view()
+			numbers[which] = c.number
 			return end, ReasonNone
 		}
 	}
+	d.tableNumber++
+	c.number = d.tableNumber
 	c.raw, c.entries = c.raw[:0], c.entries[:0]
 	for end := j; ; {
 		if !validUTF8(b[v:j]) {
@@ -69,6 +75,7 @@ func (d *Decoder) scanTable(table *[][]byte, b []byte, i int, v uint64, j, which
 			c.own(b[i:end])
 		}
 		*table = c.view()
+		numbers[which] = c.number
 		return end, ReasonNone
 	}
 }

@@ -27,7 +27,7 @@ func (j *Joiner) Prediction(e *event.Prediction) {
 	route := j.sink.Route(e)
 	families := int32(-1)
 	if len(e.Candidates.FeaturesPresent) > 0 {
-		families = j.sink.Families(e.Candidates.FeatureFamilies)
+		families = j.sink.Families(e)
 	}
 	j.sink.Candidates(route, e)
 	if len(e.TowerCalls) > 0 {

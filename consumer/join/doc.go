@@ -54,7 +54,7 @@ type Sink interface {
 	// Route and Families number what a prediction says of its auction, so that
 	// the join can keep the number.
 	Route(p *event.Prediction) int32
-	Families(names [][]byte) int32
+	Families(p *event.Prediction) int32
 	// Candidates counts all candidates of p; Calls its tower calls.
 	Candidates(route int32, p *event.Prediction)
 	Calls(route int32, p *event.Prediction)

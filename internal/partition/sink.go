@@ -11,7 +11,7 @@ import (
 type sink struct{ agg *aggregator.Partition }
 
 func (s sink) Route(e *event.Prediction) int32    { return int32(s.agg.Route(e)) }
-func (s sink) Families(names [][]byte) int32      { return s.agg.Families(names) }
+func (s sink) Families(e *event.Prediction) int32 { return s.agg.Families(e) }
 func (s sink) Calls(r int32, e *event.Prediction) { s.agg.Calls(aggregator.Route(r), e) }
 func (s sink) Candidates(r int32, e *event.Prediction) {
 	s.agg.Candidates(aggregator.Route(r), e)
