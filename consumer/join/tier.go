@@ -14,7 +14,7 @@ import (
 // new; nearly all have one.
 type tier struct {
 	width   int64 // of a bucket, ms
-	index   map[uint64]ref
+	index   index
 	buckets map[uint32]*bucket // by start/width
 	free    []*bucket
 	bytes   int64
@@ -67,7 +67,7 @@ type bucket struct {
 }
 
 func newTier(width int64) *tier {
-	return &tier{width: width, index: map[uint64]ref{}, buckets: map[uint32]*bucket{}}
+	return &tier{width: width, buckets: map[uint32]*bucket{}}
 }
 
 func (b *bucket) bytes() int64 {
@@ -76,7 +76,7 @@ func (b *bucket) bytes() int64 {
 
 // head returns the newest part of an auction, nil when there is none.
 func (t *tier) head(id ID) (*part, *bucket) {
-	return t.follow(t.index[id.Lo], id)
+	return t.follow(t.index.get(id.Lo), id)
 }
 
 // next returns the next older part of the same auction.
@@ -107,7 +107,7 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
 	before := b.bytes()
 	c := &e.Candidates
 	b.parts = append(b.parts, part{
-		id: id, next: t.index[id.Lo], timeMs: e.EventTimeMs, unitID: e.UnitID,
+		id: id, next: t.index.get(id.Lo), timeMs: e.EventTimeMs, unitID: e.UnitID,
 		items: len(b.items), n: int32(c.Len()), masks: -1, refs: -1, calls: len(b.calls), numCalls: int32(len(e.TowerCalls)),
 		route: route, families: families, weight: e.Weight(),
 	})
@@ -128,7 +128,7 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
 	for i := range e.TowerCalls {
 		b.calls = append(b.calls, makeCall(&e.TowerCalls[i]))
 	}
-	t.index[id.Lo] = makeRef(number, len(b.parts)-1)
+	t.index.put(id.Lo, makeRef(number, len(b.parts)-1))
 	t.bytes += b.bytes() - before
 	return p
 }
@@ -208,13 +208,13 @@ func (t *tier) evict(ms int64) bool {
 	}
 	for i := range b.parts {
 		p := &b.parts[i]
-		if t.index[p.id.Lo] != makeRef(oldest, i) {
+		if t.index.get(p.id.Lo) != makeRef(oldest, i) {
 			continue
 		}
 		if p.next != 0 && t.buckets[p.next.bucket()] != nil {
-			t.index[p.id.Lo] = p.next
+			t.index.put(p.id.Lo, p.next)
 		} else {
-			delete(t.index, p.id.Lo)
+			t.index.remove(p.id.Lo)
 		}
 	}
 	delete(t.buckets, oldest)
