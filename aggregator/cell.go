@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/fixed"
 )
 
@@ -137,18 +138,15 @@ type coverage struct {
 
 // add counts candidates by their masks. Those of one auction often share their
 // mask, where the families belong to the user or the request.
-func (c *coverage) add(masks []uint64) {
-	c.listed += int64(len(masks))
-	var diff uint64
-	for _, m := range masks {
-		diff |= m ^ masks[0]
-	}
-	if diff != 0 {
-		c.bits.add(masks, &c.present)
+func (c *coverage) add(e *event.Candidates) {
+	n := int64(len(e.FeaturesPresent))
+	c.listed += n
+	if e.FeaturesAny != e.FeaturesAll {
+		c.bits.add(e.FeaturesPresent, &c.present)
 		return
 	}
-	for w := masks[0]; w != 0; w &= w - 1 {
-		c.present[bits.TrailingZeros64(w)] += int64(len(masks))
+	for w := e.FeaturesAll; w != 0; w &= w - 1 {
+		c.present[bits.TrailingZeros64(w)] += n
 	}
 }
 

@@ -117,7 +117,7 @@ func (m *measures) addTo(cell *cell, c *event.Candidates) {
 	cell.log = cell.log.Add(m.log)
 	cell.scores.add(c.Predictions, c.References)
 	if m.families >= 0 {
-		coverageOf(&cell.candidateCov, m.families).add(c.FeaturesPresent)
+		coverageOf(&cell.candidateCov, m.families).add(c)
 	}
 	if m.versions >= 0 {
 		addCounts(countsOf(&cell.versions, m.versions, len(m.versionCount)), m.versionCount)

@@ -71,16 +71,21 @@ func (d *Decoder) checkFamilies(c *Candidates) Reason {
 		return d.fail(ReasonFamilies, "%[2]d feature families, 64 are allowed", "", n, 0)
 	}
 	var or0, or1 uint64
+	and0, and1 := ^uint64(0), ^uint64(0)
 	masks := c.FeaturesPresent
 	for ; len(masks) >= 2; masks = masks[2:] {
 		or0 |= masks[0]
 		or1 |= masks[1]
+		and0 &= masks[0]
+		and1 &= masks[1]
 	}
 	for _, m := range masks {
 		or0 |= m
+		and0 &= m
 	}
+	c.FeaturesAny, c.FeaturesAll = or0|or1, and0&and1
 	// A shift by 64 gives 0: all bits are allowed.
-	if beyond := (or0 | or1) &^ (1<<n - 1); beyond != 0 {
+	if beyond := c.FeaturesAny &^ (1<<n - 1); beyond != 0 {
 		return d.fail(ReasonFamilies, "features_present has bit %[2]d set, there are %[3]d families", "", 63-bits.LeadingZeros64(beyond), n)
 	}
 	return ReasonNone

@@ -112,15 +112,18 @@ type Candidates struct {
 	References      []float32 // in [0,1); 0: this candidate has none
 	FeaturesPresent []uint64
 	FeatureFamilies [][]byte
-	ItemVersionIdx  []uint32
-	ItemVersions    [][]byte
-	StageIdx        []uint32
-	Stages          [][]byte
-	OptTypeIdx      []uint32
-	OptTypes        [][]byte
-	AdvertiserIDs   []uint64
-	Utilities       []float32
-	Shadow          []ShadowScores
+	// FeaturesAny and FeaturesAll are the masks of all candidates, or'ed and
+	// and'ed: equal when all candidates have the same features.
+	FeaturesAny, FeaturesAll uint64
+	ItemVersionIdx           []uint32
+	ItemVersions             [][]byte
+	StageIdx                 []uint32
+	Stages                   [][]byte
+	OptTypeIdx               []uint32
+	OptTypes                 [][]byte
+	AdvertiserIDs            []uint64
+	Utilities                []float32
+	Shadow                   []ShadowScores
 	// TableNumbers holds a number for the contents of each string table, by
 	// FamilyTable and its like: two records of one Decoder with the same number
 	// have the same table. 0: not known.

@@ -1,7 +1,7 @@
 package join
 
 import (
-	"math"
+	"math/bits"
 
 	"github.com/zeebo/xxh3"
 
@@ -222,46 +222,59 @@ func pick[T any](column []T, keep []int, n int) []T {
 }
 
 // itemSet tells whether a record lists an item twice: a hash table that is
-// cleared by moving on to the next stamp.
+// cleared by moving on to the next stamp. It is eight times as large as what it
+// holds, because a collision costs a mispredicted branch.
 type itemSet struct {
-	stamp uint32
-	slots []itemSlot
+	stamp uint32   // in the upper half
+	slots []uint32 // stamp, and the item's place in its column
 	shift uint
 }
 
-type itemSlot struct {
-	stamp uint32
-	index uint32
-}
+// maxSetItems is how many places fit beside a stamp.
+const maxSetItems = 1 << 16
 
 func (s *itemSet) repeats(c *event.Candidates) bool {
 	items := c.ItemIDs
 	if len(items) < 2 {
 		return false
 	}
-	if len(s.slots) < 4*len(items) || s.stamp == math.MaxUint32 {
+	if len(items) > maxSetItems {
+		return repeatsLarge(items)
+	}
+	if len(s.slots) < 8*len(items) {
 		size := 64
-		s.shift = 64 - 6
-		for size < 4*len(items) {
+		for size < 8*len(items) {
 			size *= 2
-			s.shift--
 		}
-		s.slots = make([]itemSlot, size)
+		s.shift = 65 - uint(bits.Len(uint(size)))
+		s.slots = make([]uint32, size)
 		s.stamp = 0
 	}
-	s.stamp++
-	mask := uint64(len(s.slots) - 1)
+	s.stamp += maxSetItems
+	if s.stamp == 0 {
+		clear(s.slots)
+		s.stamp = maxSetItems
+	}
+	stamp, slots, mask := s.stamp, s.slots, uint64(len(s.slots)-1)
 	for i, item := range items {
-		for h := item * 0x9e3779b97f4a7c15 >> s.shift; ; h = (h + 1) & mask {
-			slot := &s.slots[h]
-			if slot.stamp != s.stamp {
-				*slot = itemSlot{s.stamp, uint32(i)}
+		for h := item * 0x9e3779b97f4a7c15 >> (s.shift & 63); ; h++ {
+			slot := &slots[h&mask]
+			if *slot-stamp >= maxSetItems { // of an earlier record
+				*slot = stamp | uint32(i)
 				break
 			}
-			if items[slot.index] == item {
+			if items[*slot-stamp] == item {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func repeatsLarge(items []uint64) bool {
+	seen := make(map[uint64]struct{}, len(items))
+	for _, item := range items {
+		seen[item] = struct{}{}
+	}
+	return len(seen) < len(items)
 }

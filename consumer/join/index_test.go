@@ -8,16 +8,16 @@ import (
 func TestIndexAgainstMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	var x index
-	model := map[uint64]ref{}
+	model := map[ID]uint64{}
 	for step := range 300_000 {
 		// Few distinct low bits make long probe runs that wrap around.
-		key := r.Uint64N(2000)<<10 | r.Uint64N(4) | 1020*r.Uint64N(2)
+		key := ID{r.Uint64N(2), r.Uint64N(2000)<<10 | r.Uint64N(4) | 1020*r.Uint64N(2)}
 		switch r.IntN(3) {
 		case 0:
 			x.remove(key)
 			delete(model, key)
 		default:
-			v := ref(1 + r.Uint64N(1<<40))
+			v := 1 + r.Uint64N(1<<40)
 			x.put(key, v)
 			model[key] = v
 		}

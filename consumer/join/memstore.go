@@ -5,7 +5,7 @@ import "math"
 // MemStore is a Store in memory. Its rows hold no pointers, so that the garbage
 // collector has nothing to scan.
 type MemStore struct {
-	index     map[ID]uint32
+	index     index      // to the row's number, plus one
 	rows      [][]memRow // chunks of rowChunk, so that growing never copies
 	freeRows  []uint32
 	convs     []memConversion // 1-based; 0 is none
@@ -35,18 +35,18 @@ const (
 
 // NewMemStore returns an empty MemStore.
 func NewMemStore() *MemStore {
-	return &MemStore{index: map[ID]uint32{}, buckets: map[int64][]uint32{}, convs: make([]memConversion, 1)}
+	return &MemStore{buckets: map[int64][]uint32{}, convs: make([]memConversion, 1)}
 }
 
 func (s *MemStore) at(i uint32) *memRow { return &s.rows[i/rowChunk][i%rowChunk] }
 
 // Get implements Store.
 func (s *MemStore) Get(id ID, row *Row) bool {
-	i, ok := s.index[id]
-	if !ok {
+	i := s.index.get(id)
+	if i == 0 {
 		return false
 	}
-	m := s.at(i)
+	m := s.at(uint32(i - 1))
 	kept := row.Conversions[:0]
 	*row = m.row
 	for c := m.first; c != 0; c = s.convs[c].next {
@@ -58,14 +58,15 @@ func (s *MemStore) Get(id ID, row *Row) bool {
 
 // Put implements Store.
 func (s *MemStore) Put(row *Row, timeMs int64) {
-	i, ok := s.index[row.ID]
-	if !ok {
-		i = s.newRow()
-		s.index[row.ID] = i
+	i := s.index.get(row.ID)
+	if i == 0 {
+		added := s.newRow()
+		i = uint64(added) + 1
+		s.index.put(row.ID, i)
 		b := timeMs / rowBucketMs
-		s.buckets[b] = append(s.buckets[b], i)
+		s.buckets[b] = append(s.buckets[b], added)
 	}
-	m := s.at(i)
+	m := s.at(uint32(i - 1))
 	m.row = *row
 	m.row.Conversions = nil
 	c := m.first
@@ -135,7 +136,7 @@ func (s *MemStore) Evict(ms, bytes int64) {
 
 func (s *MemStore) drop(i uint32) {
 	m := s.at(i)
-	delete(s.index, m.row.ID)
+	s.index.remove(m.row.ID)
 	for c := m.first; c != 0; {
 		next := s.convs[c].next
 		s.convs[c].next = s.freeConvs

@@ -32,7 +32,7 @@ func (r ref) part() int              { return int(uint32(r)) - 1 }
 // part is one record's share of an auction.
 type part struct {
 	id       ID
-	next     ref // older part of the same auction, or of another with the same ID.Lo
+	next     ref // older part of the same auction
 	timeMs   int64
 	unitID   uint64
 	features uint64 // shared by all candidates, when masks < 0
@@ -75,26 +75,20 @@ func (b *bucket) bytes() int64 {
 }
 
 // head returns the newest part of an auction, nil when there is none.
-func (t *tier) head(id ID) (*part, *bucket) {
-	return t.follow(t.index.get(id.Lo), id)
-}
+func (t *tier) head(id ID) (*part, *bucket) { return t.at(ref(t.index.get(id))) }
 
 // next returns the next older part of the same auction.
-func (t *tier) next(p *part) (*part, *bucket) { return t.follow(p.next, p.id) }
+func (t *tier) next(p *part) (*part, *bucket) { return t.at(p.next) }
 
-func (t *tier) follow(r ref, id ID) (*part, *bucket) {
-	for r != 0 {
-		b := t.buckets[r.bucket()]
-		if b == nil {
-			return nil, nil // the chain's older end has been dropped
-		}
-		p := &b.parts[r.part()]
-		if p.id == id {
-			return p, b
-		}
-		r = p.next
+func (t *tier) at(r ref) (*part, *bucket) {
+	if r == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	b := t.buckets[r.bucket()]
+	if b == nil {
+		return nil, nil // the chain's older end has been dropped
+	}
+	return &b.parts[r.part()], b
 }
 
 // put adds a part for the candidates and calls of e.
@@ -107,7 +101,7 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
 	before := b.bytes()
 	c := &e.Candidates
 	b.parts = append(b.parts, part{
-		id: id, next: t.index.get(id.Lo), timeMs: e.EventTimeMs, unitID: e.UnitID,
+		id: id, next: ref(t.index.get(id)), timeMs: e.EventTimeMs, unitID: e.UnitID,
 		items: len(b.items), n: int32(c.Len()), masks: -1, refs: -1, calls: len(b.calls), numCalls: int32(len(e.TowerCalls)),
 		route: route, families: families, weight: e.Weight(),
 	})
@@ -120,7 +114,7 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
 	}
 	if len(c.FeaturesPresent) > 0 {
 		p.features = c.FeaturesPresent[0]
-		if !constant(c.FeaturesPresent) {
+		if c.FeaturesAny != c.FeaturesAll {
 			p.masks = len(b.masks)
 			b.masks = append(b.masks, c.FeaturesPresent...)
 		}
@@ -128,17 +122,9 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
 	for i := range e.TowerCalls {
 		b.calls = append(b.calls, makeCall(&e.TowerCalls[i]))
 	}
-	t.index.put(id.Lo, makeRef(number, len(b.parts)-1))
+	t.index.put(id, uint64(makeRef(number, len(b.parts)-1)))
 	t.bytes += b.bytes() - before
 	return p
-}
-
-func constant(masks []uint64) bool {
-	var diff uint64
-	for _, m := range masks {
-		diff |= m ^ masks[0]
-	}
-	return diff == 0
 }
 
 func (t *tier) newBucket(number uint32) *bucket {
@@ -208,13 +194,13 @@ func (t *tier) evict(ms int64) bool {
 	}
 	for i := range b.parts {
 		p := &b.parts[i]
-		if t.index.get(p.id.Lo) != makeRef(oldest, i) {
+		if ref(t.index.get(p.id)) != makeRef(oldest, i) {
 			continue
 		}
 		if p.next != 0 && t.buckets[p.next.bucket()] != nil {
-			t.index.put(p.id.Lo, p.next)
+			t.index.put(p.id, uint64(p.next))
 		} else {
-			t.index.remove(p.id.Lo)
+			t.index.remove(p.id)
 		}
 	}
 	delete(t.buckets, oldest)
