@@ -157,10 +157,12 @@ func (w *workload) queries(experiment string, rng *rand.Rand) []aggregator.Query
 		{Experiment: experiment, RampPercent: &ramp},
 		{Experiment: experiment, FromMs: from},
 		{Experiment: experiment, FromMs: from, ToMs: from + 1 + rng.Int64N(w.spanMs)},
-		{Experiment: experiment, Where: []aggregator.Label{{Name: "surface", Value: "home"}}},
 	}
 	for _, names := range w.breakdowns() {
 		out = append(out, aggregator.Query{Experiment: experiment, Slice: names})
+		if len(names) == 1 {
+			out = append(out, aggregator.Query{Experiment: experiment, Where: []aggregator.Label{{Name: names[0], Value: pick(rng, "home", "de", "")}}})
+		}
 	}
 	return out
 }
