@@ -53,7 +53,7 @@ var allowedImports = map[string]imports{
 	// Tools and tests, which no package of the product imports.
 	"consumer/event/eventtest": {code: []string{"consumer/event", "consumer/event/eventpb"}},
 	"internal/archtest":        {},
-	"internal/docgen":          {code: []string{"internal/config"}},
+	"internal/docgen":          {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
 		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/partition",

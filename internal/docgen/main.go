@@ -1,6 +1,7 @@
 // Command docgen writes the reference pages in docs that are made from the
-// code: the keys of the configuration from their types and comments, and the
-// command line from the program's own help. Run it in the module:
+// code: the keys of the configuration from their types and comments, the command
+// line from the program's own help, and the metrics from their descriptors. Run
+// it in the module:
 //
 //	go run ./internal/docgen
 //
@@ -15,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/rampgauge/rampgauge/internal/api/exposition"
 )
 
 // pages is every generated page with what renders it, given the module's root.
@@ -24,6 +27,7 @@ var pages = []struct {
 }{
 	{"docs/config.md", configPage},
 	{"docs/cli.md", commandLinePage},
+	{"docs/metrics.md", func(string) ([]byte, error) { return []byte(exposition.Reference()), nil }},
 }
 
 func main() {
