@@ -32,11 +32,10 @@ type Options struct {
 type Merged struct {
 	opts Options
 
-	mu      sync.RWMutex
-	newest  int64 // newest event time published by any source, ms
-	tracks  map[Key]*track
-	budget  *budget
-	sources map[int32]int64 // newest event time by source
+	mu     sync.RWMutex
+	newest int64 // newest event time published by any source, ms
+	tracks map[Key]*track
+	budget *budget
 }
 
 // track is one cell over time.
@@ -60,7 +59,7 @@ type part struct {
 
 // NewMerged returns an empty Merged.
 func NewMerged(opts Options) *Merged {
-	m := &Merged{opts: opts, tracks: map[Key]*track{}, sources: map[int32]int64{}}
+	m := &Merged{opts: opts, tracks: map[Key]*track{}}
 	m.budget = newBudget(opts.MaxSeries, func(k Key) { delete(m.tracks, k) })
 	return m
 }
@@ -70,7 +69,6 @@ func NewMerged(opts Options) *Merged {
 func (m *Merged) Publish(source int32, newestMs int64, upserts []Upsert) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sources[source] = max(m.sources[source], newestMs)
 	if newestMs > m.newest {
 		m.newest = newestMs
 		m.slide()
@@ -139,24 +137,29 @@ func (m *Merged) slide() {
 }
 
 func (m *Merged) slideTrack(t *track) {
+	end := m.windowEnd()
 	for w := range t.windows {
-		from := m.windowEnd() - m.opts.Windows[w].Milliseconds()
+		from := end - m.opts.Windows[w].Milliseconds()
 		win := &t.windows[w]
-		for win.first < len(t.panes) {
-			e := &t.panes[win.first]
-			// The edge is taken at the width that the pane has by the newest
-			// event of all sources, so that it does not depend on how far a
-			// single source has come.
-			if m.opts.Levels.At(e.pane.StartMs, m.newest).EndMs() > from {
-				break
+		// A pane that has widened since it left may end inside again.
+		for win.first > 0 && m.endMs(&t.panes[win.first-1]) > from {
+			win.first--
+			for _, p := range t.panes[win.first].parts {
+				win.replace(nil, p.sums)
 			}
-			for _, p := range e.parts {
+		}
+		for win.first < len(t.panes) && m.endMs(&t.panes[win.first]) <= from {
+			for _, p := range t.panes[win.first].parts {
 				win.replace(p.sums, nil)
 			}
 			win.first++
 		}
 	}
 }
+
+// endMs is the end of an entry's pane at the width that it has by the newest
+// event of all sources, so that it does not depend on how far one has come.
+func (m *Merged) endMs(e *entry) int64 { return m.opts.Levels.At(e.pane.StartMs, m.newest).EndMs() }
 
 // windowEnd is the end of the pane of the newest event: where windows end.
 func (m *Merged) windowEnd() int64 {
@@ -182,7 +185,6 @@ func (m *Merged) SeriesDropped() int64 {
 func (m *Merged) Remove(source int32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.sources, source)
 	for key, t := range m.tracks {
 		for i := len(t.panes) - 1; i >= 0; i-- {
 			e := &t.panes[i]
