@@ -101,7 +101,7 @@ func auction(p *aggregator.Partition, rng *rand.Rand, arm string, ramp float64, 
 	for i := candidates - 3; i < candidates; i++ {
 		w := aggregator.Winner{
 			Route: route, TimeMs: ms + 2000, Prediction: c.Predictions[i], Reference: c.References[i], Weight: 1,
-			CostMicros: 120_000, Families: p.Families(families), Features: c.FeaturesPresent[i],
+			CostMicros: 120_000, Families: p.Families(&e), Features: c.FeaturesPresent[i],
 		}
 		p.Winner(&w)
 		if rng.Float64() < float64(c.References[i]) {

@@ -34,7 +34,7 @@ func Small() *aggregator.Merged {
 	add(p, &bts)
 	w := aggregator.Winner{
 		Route: p.Route(&bts), TimeMs: StartMs + 2000, Prediction: 0.25, Reference: 0.5, Weight: 1,
-		CostMicros: 3_000_000, Families: p.Families(families), Features: 0b11,
+		CostMicros: 3_000_000, Families: p.Families(&bts), Features: 0b11,
 	}
 	p.Winner(&w)
 	p.Label(&w, true)
