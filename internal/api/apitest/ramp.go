@@ -94,10 +94,7 @@ func auction(p *aggregator.Partition, rng *rand.Rand, arm string, ramp float64, 
 		c.ItemVersionIdx = append(c.ItemVersionIdx, uint32(min(2, rng.IntN(5))))
 		c.StageIdx = append(c.StageIdx, uint32(min(2, i*3/candidates)))
 	}
-	p.Observe(ms)
-	route := p.Route(&e)
-	p.Candidates(route, &e)
-	p.Calls(route, &e)
+	route := add(p, &e)
 	for i := candidates - 3; i < candidates; i++ {
 		w := aggregator.Winner{
 			Route: route, TimeMs: ms + 2000, Prediction: c.Predictions[i], Reference: c.References[i], Weight: 1,

@@ -58,9 +58,18 @@ func Small() *aggregator.Merged {
 	return m
 }
 
-func add(p *aggregator.Partition, e *event.Prediction) {
+// add counts one auction, as a decoder would hand it on.
+func add(p *aggregator.Partition, e *event.Prediction) aggregator.Route {
+	c := &e.Candidates
+	// What the decoder would say of the masks.
+	c.FeaturesAny, c.FeaturesAll = 0, ^uint64(0)
+	for _, mask := range c.FeaturesPresent {
+		c.FeaturesAny |= mask
+		c.FeaturesAll &= mask
+	}
 	p.Observe(e.EventTimeMs)
 	route := p.Route(e)
 	p.Candidates(route, e)
 	p.Calls(route, e)
+	return route
 }
