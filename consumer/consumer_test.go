@@ -206,7 +206,14 @@ func TestLagAndStatus(t *testing.T) {
 		if got := info.Commits["predictions"][0].Offset; got != 30 {
 			t.Errorf("group offset: got %d, want 30", got)
 		}
+		// What is committed on leaving is written as well.
+		w.produce(p, "predictions", 0, sequence("p", 30, 35)...)
+		r.caughtUp()
 		r.stop()
+		info = w.cluster.GroupInfo("rampgauge")
+		if got := info.Commits["predictions"][0].Offset; got != 35 {
+			t.Errorf("group offset after leaving: got %d, want 35", got)
+		}
 	})
 }
 

@@ -121,8 +121,9 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 			offsets.commit(c.live())
 			continue
 		case <-ctx.Done():
-			err := c.stopWorkers(base, c.live())
-			offsets.final()
+			workers := c.live()
+			err := c.stopWorkers(base, workers)
+			offsets.final(workers)
 			return err
 		case w := <-c.failed:
 			return w.err
@@ -131,8 +132,7 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 		case <-ended.Done():
 		}
 		c.pauseWorkers(base)
-		offsets.commit(c.live())
-		offsets.final()
+		offsets.final(c.live())
 		return nil
 	}
 }

@@ -67,9 +67,13 @@ func (g *groupOffsets) commit(workers []*worker) {
 	}()
 }
 
-// final waits a little for the commit under way, which the end of the
-// generation would cut off.
-func (g *groupOffsets) final() {
+// final writes the last positions and waits a little for that: the end of the
+// generation would cut it off.
+func (g *groupOffsets) final(workers []*worker) {
+	if g.busy != nil {
+		waitFor(g.busy, leavePatience)
+	}
+	g.commit(workers)
 	if g.busy != nil {
 		waitFor(g.busy, leavePatience)
 	}
