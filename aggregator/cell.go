@@ -125,8 +125,12 @@ func (t *scoreTable) addSingles(predictions []float32) {
 	}
 }
 
-// toProb rounds v in [0, 1] to units of 2^-48, halves up.
-func toProb(v float32) int64 { return int64(float64(v)*(1<<fixed.ProbBits) + 0.5) }
+// toProb rounds v in [0, 1] to units of 2^-48, halves to even, as
+// fixed.FromFloat does: adding 2^52 leaves the integer in the low bits.
+func toProb(v float32) int64 {
+	const magic = 0x433 << 52 // the bits of 2^52
+	return int64(math.Float64bits(float64(v)*(1<<fixed.ProbBits)+0x1p52) - magic)
+}
 
 // coverage counts candidates by feature family of one family table.
 type coverage struct {

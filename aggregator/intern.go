@@ -187,17 +187,20 @@ func (p *Partition) versionTable(e *event.Prediction) int32 {
 }
 
 func (p *Partition) stageTable(c *event.Candidates) int32 {
-	stages, types := c.TableNumbers[event.StageTable], c.TableNumbers[event.OptTypeTable]
-	known := stages != 0 && (types != 0 || len(c.OptTypes) == 0)
+	stages, types, names := c.TableNumbers[event.StageTable], c.TableNumbers[event.OptTypeTable], c.OptTypes
+	if len(c.OptTypeIdx) == 0 {
+		types, names = 0, nil // a table that nothing points into
+	}
+	known := stages != 0 && (types != 0 || len(names) == 0)
 	if known && p.lastStages.is(stages, types) {
 		return p.lastStages.id
 	}
 	p.stageIDs.start()
 	p.stageIDs.list(c.Stages)
-	p.stageIDs.list(c.OptTypes)
+	p.stageIDs.list(names)
 	id, isNew := p.stageIDs.id()
 	if isNew {
-		p.stages = append(p.stages, stageTable{cloneStrings(c.Stages), cloneStrings(c.OptTypes)})
+		p.stages = append(p.stages, stageTable{cloneStrings(c.Stages), cloneStrings(names)})
 	}
 	p.lastStages = lastTable{}
 	if known {

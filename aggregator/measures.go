@@ -45,7 +45,8 @@ func (m *measures) take(p *Partition, e *event.Prediction) {
 	}
 }
 
-// logChunk is how many log ratios a 64-bit sum takes: none exceeds 88·2^40.
+// logChunk is how many log ratios a 64-bit sum takes: none exceeds 104·2^40,
+// that of the smallest float32 to 1.
 const logChunk = 1 << 15
 
 func (m *measures) takeLogs(c *event.Candidates) {
@@ -85,14 +86,15 @@ func (m *measures) addLogs(predictions, references []float32) {
 }
 
 func (m *measures) countStages(c *event.Candidates) {
-	types := max(1, len(c.OptTypes))
-	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
 	if len(c.OptTypeIdx) == 0 {
+		m.stageCount = zeroed(m.stageCount, len(c.Stages))
 		for _, s := range c.StageIdx {
-			m.stageCount[int(s)*types]++
+			m.stageCount[s]++
 		}
 		return
 	}
+	types := len(c.OptTypes)
+	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
 	optTypes := c.OptTypeIdx[:len(c.StageIdx)]
 	for i, s := range c.StageIdx {
 		m.stageCount[int(s)*types+int(optTypes[i])]++
@@ -157,13 +159,13 @@ func (p *Partition) addWeighted(s *CandidateSums, e *event.Prediction) {
 		bin.Prediction = bin.Prediction.Add(wp)
 		if len(c.References) > 0 && c.References[i] != 0 {
 			wr := fixed.FromFloat(w*float64(c.References[i]), fixed.ProbBits)
-			log := w * fixed.LnRatio(pred, c.References[i])
+			log := w * float64(fixed.LogRatio(pred, c.References[i]))
 			s.WithReference.count(1, excess)
 			s.Paired = s.Paired.Add(wp)
 			s.Reference = s.Reference.Add(wr)
 			bin.Reference = bin.Reference.Add(wr)
-			s.Log = s.Log.Add(fixed.FromFloat(log, fixed.LogBits))
-			s.AbsLog = s.AbsLog.Add(fixed.FromFloat(math.Abs(log), fixed.LogBits))
+			s.Log = s.Log.Add(fixed.FromFloat(log, 0))
+			s.AbsLog = s.AbsLog.Add(fixed.FromFloat(math.Abs(log), 0))
 		}
 		if len(c.ItemVersionIdx) > 0 {
 			v := VersionTally{Query: string(e.QueryEmbeddingVersion), Item: string(c.ItemVersions[c.ItemVersionIdx[i]])}

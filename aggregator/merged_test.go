@@ -178,6 +178,7 @@ func TestUpsertsAreIdempotent(t *testing.T) {
 			}
 		}
 	}
+	slices.Reverse(live)
 	m.Publish(0, 0, live)
 	wantSameText(t, "after publishing everything again", want, everything(t, m))
 }

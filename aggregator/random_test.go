@@ -106,8 +106,36 @@ func randomCandidates(r *rand.Rand, n int) event.Candidates {
 			c.OptTypeIdx = append(c.OptTypeIdx, r.Uint32N(uint32(len(c.OptTypes))))
 		}
 	}
+	if hasMasks {
+		c.FeaturesAll = ^uint64(0)
+		for _, m := range c.FeaturesPresent {
+			c.FeaturesAny |= m
+			c.FeaturesAll &= m
+		}
+	}
+	if r.IntN(4) > 0 {
+		numberTables(&c)
+	}
 	return c
 }
+
+// numberTables numbers the tables by their contents, like a Decoder. It may
+// also leave the numbers out.
+func numberTables(c *event.Candidates) {
+	number := func(table [][]byte) uint32 {
+		text := fmt.Sprintf("%q", table)
+		if tableNumbers[text] == 0 {
+			tableNumbers[text] = uint32(len(tableNumbers) + 1)
+		}
+		return tableNumbers[text]
+	}
+	c.TableNumbers[event.FamilyTable] = number(c.FeatureFamilies)
+	c.TableNumbers[event.VersionTable] = number(c.ItemVersions)
+	c.TableNumbers[event.StageTable] = number(c.Stages)
+	c.TableNumbers[event.OptTypeTable] = number(c.OptTypes)
+}
+
+var tableNumbers = map[string]uint32{}
 
 func randomAuction(r *rand.Rand, ms int64) *event.Prediction {
 	e := &event.Prediction{

@@ -100,6 +100,3 @@ func LogRatio(p, r float32) int64 {
 func Loss(x float64) int64 {
 	return int64(math.RoundToEven(-Ln(x) * (1 << LossBits)))
 }
-
-// LnRatio is ln(p/r) of two positive numbers.
-func LnRatio(p, r float32) float64 { return Ln(float64(p) / float64(r)) }
