@@ -113,7 +113,8 @@ func (r *Real) format(ctx context.Context) error {
 	}
 	var id [16]byte
 	rand.Read(id[:])
-	args := []string{"kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id[:]), "-c", config}
+	// In one argument, because one id in 64 begins with a hyphen.
+	args := []string{"kafka.tools.StorageTool", "format", "--cluster-id=" + base64.RawURLEncoding.EncodeToString(id[:]), "-c", config}
 	if r.options.SASL {
 		args = append(args, "--add-scram", fmt.Sprintf("SCRAM-SHA-256=[name=%s,password=%s]", User, Password))
 	}
