@@ -70,7 +70,10 @@ func (c *Consumer) connect(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(c.options.RequestTimeout))
+	if err := conn.SetDeadline(time.Now().Add(c.options.RequestTimeout)); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	return conn, nil
 }
 

@@ -72,7 +72,7 @@ func waitFor(c <-chan struct{}, d time.Duration) {
 // joinFailed decides whether joining is tried again.
 func (c *Consumer) joinFailed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // leaving is no failure to join
 	}
 	place := "group " + c.options.Group
 	switch {
@@ -226,7 +226,8 @@ func (c *Consumer) pauseWorkers(base context.Context) {
 func (c *Consumer) resume(base context.Context, w *worker) {
 	if w.paused {
 		w.paused = false
-		w.send(base, resumeWorker)
+		// A worker that cannot resume has ended, and its end says why.
+		_ = w.send(base, resumeWorker)
 	}
 }
 

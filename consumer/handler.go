@@ -6,7 +6,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
-// Earliest, as an offset, means the oldest record that the topic still holds.
+// Earliest is the offset that means the oldest record that the topic still holds.
 const Earliest int64 = -2
 
 // Record is one Kafka record. Key and Value are valid during the call only.

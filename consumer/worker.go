@@ -115,7 +115,7 @@ func (w *worker) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		pause, err := w.work(ctx)
-		if err == errStopped {
+		if errors.Is(err, errStopped) {
 			return
 		}
 		if err != nil {

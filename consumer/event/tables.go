@@ -59,12 +59,12 @@ func (d *Decoder) scanTable(table *[][]byte, b []byte, i int, v uint64, j, which
 	d.tableNumber++
 	c.number = d.tableNumber
 	c.raw, c.entries = c.raw[:0], c.entries[:0]
-	for end := j; ; {
+	for {
 		if !validUTF8(b[v:j]) {
 			return 0, d.badUTF8(tableNames[which])
 		}
 		c.entries = append(c.entries, b[v:j])
-		end = j
+		end := j
 		if end < len(b) && b[end] == tag {
 			if _, v, j = next(b, end); j >= 0 {
 				continue

@@ -3,9 +3,10 @@ package event_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/event/eventpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Equal numbers must mean equal tables, whatever was decoded in between.

@@ -83,7 +83,7 @@ func Produce(ctx context.Context, o ProduceOptions) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	defer r.Close() //nolint:errcheck // only read from
+	defer r.Close()
 	security, err := security(o.Kafka)
 	if err != nil {
 		return Counts{}, err

@@ -48,12 +48,13 @@ func main() {
 	flag.IntVar(&o.longer, "longer", 0, "also compare the memory of a run this many times as long")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	run := bench
 	if o.floor {
 		run = runFloor
 	}
-	if err := run(ctx, &o); err != nil {
+	err := run(ctx, &o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "loadbench:", err)
 		os.Exit(1)
 	}

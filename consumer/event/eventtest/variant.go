@@ -120,7 +120,7 @@ func mapPieces(r *rand.Rand, fd protoreflect.FieldDescriptor, m protoreflect.Map
 		if r.IntN(3) == 0 {
 			key, value = value, key
 		}
-		content := append(key, value...)
+		content := slices.Concat(key, value)
 		if r.IntN(6) == 0 {
 			content = append(content, unknownField(r, 3)...)
 		}
