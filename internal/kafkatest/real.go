@@ -154,7 +154,8 @@ func (r *Real) start(ctx context.Context) error {
 	exited := make(chan struct{})
 	tail := &tail{started: make(chan struct{})}
 	go func() {
-		wait()
+		// However it ended, the log says it better.
+		_ = wait()
 		in.Close()
 	}()
 	go func() {
@@ -171,11 +172,9 @@ func (r *Real) start(ctx context.Context) error {
 	case <-exited:
 		return fmt.Errorf("%w: its log ends with\n%s", ErrNotStarted, tail)
 	case <-ctx.Done():
-		r.Kill()
-		return fmt.Errorf("%w: %w: its log ends with\n%s", ErrNotStarted, ctx.Err(), tail)
+		return errors.Join(fmt.Errorf("%w: %w: its log ends with\n%s", ErrNotStarted, ctx.Err(), tail), r.Kill())
 	case <-time.After(90 * time.Second):
-		r.Kill()
-		return fmt.Errorf("%w within 90 s: its log ends with\n%s", ErrNotStarted, tail)
+		return errors.Join(fmt.Errorf("%w within 90 s: its log ends with\n%s", ErrNotStarted, tail), r.Kill())
 	}
 }
 
@@ -209,8 +208,9 @@ func (r *Real) end(s os.Signal) error {
 	select {
 	case <-exited:
 	case <-time.After(30 * time.Second):
-		process.Kill()
+		err := process.Kill()
 		<-exited
+		return err
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func (t *tail) follow(r io.Reader, w io.Writer) {
 		}
 	}
 	// A line too long for the scanner must not block the broker.
-	io.Copy(w, r)
+	_, _ = io.Copy(w, r)
 }
 
 func (t *tail) String() string {
