@@ -21,6 +21,8 @@ type measures struct {
 
 	stages     int32 // stage table, -1: none
 	stageCount []int64
+
+	second []int64 // scratch of the counts
 }
 
 func (m *measures) take(p *Partition, e *event.Prediction) {
@@ -33,10 +35,7 @@ func (m *measures) take(p *Partition, e *event.Prediction) {
 	m.versions = -1
 	if len(c.ItemVersionIdx) > 0 {
 		m.versions = p.versionTable(e)
-		m.versionCount = zeroed(m.versionCount, len(c.ItemVersions))
-		for _, v := range c.ItemVersionIdx {
-			m.versionCount[v]++
-		}
+		m.versionCount = m.tally(c.ItemVersionIdx, len(c.ItemVersions), m.versionCount)
 	}
 	m.stages = -1
 	if len(c.StageIdx) > 0 {
@@ -85,20 +84,48 @@ func (m *measures) addLogs(predictions, references []float32) {
 	m.log.AddInt64(sum)
 }
 
+// countStages counts the candidates of each pair of deepest stage and
+// optimization type, with two counters for each as tally does.
 func (m *measures) countStages(c *event.Candidates) {
 	if len(c.OptTypeIdx) == 0 {
-		m.stageCount = zeroed(m.stageCount, len(c.Stages))
-		for _, s := range c.StageIdx {
-			m.stageCount[s]++
-		}
+		m.stageCount = m.tally(c.StageIdx, len(c.Stages), m.stageCount)
 		return
 	}
 	types := len(c.OptTypes)
 	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
-	optTypes := c.OptTypeIdx[:len(c.StageIdx)]
-	for i, s := range c.StageIdx {
-		m.stageCount[int(s)*types+int(optTypes[i])]++
+	m.second = zeroed(m.second, len(m.stageCount))
+	first, second := m.stageCount, m.second
+	stages, optTypes := c.StageIdx, c.OptTypeIdx
+	for ; len(stages) >= 2 && len(optTypes) >= 2; stages, optTypes = stages[2:], optTypes[2:] {
+		first[int(stages[0])*types+int(optTypes[0])]++
+		second[int(stages[1])*types+int(optTypes[1])]++
 	}
+	for i, s := range stages {
+		first[int(s)*types+int(optTypes[i])]++
+	}
+	for i, n := range second {
+		first[i] += n
+	}
+}
+
+// tally counts how often each index below size occurs, into dst's memory. Two
+// counters for each index, in turn: most candidates share their index, and a
+// counter that was just written is slow to be read again.
+func (m *measures) tally(indexes []uint32, size int, dst []int64) []int64 {
+	dst = zeroed(dst, size)
+	m.second = zeroed(m.second, size)
+	second := m.second
+	for ; len(indexes) >= 2; indexes = indexes[2:] {
+		dst[indexes[0]]++
+		second[indexes[1]]++
+	}
+	for _, v := range indexes {
+		dst[v]++
+	}
+	for i, n := range second {
+		dst[i] += n
+	}
+	return dst
 }
 
 func zeroed(s []int64, n int) []int64 {

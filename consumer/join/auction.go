@@ -16,8 +16,8 @@ func (j *Joiner) Prediction(e *event.Prediction) {
 	if j.items.repeats(&e.Candidates) {
 		j.dropRepeats(e)
 	}
-	if p, b := j.tier.head(id); p != nil {
-		if !j.dropKnown(e, p, b) {
+	if p := j.tier.head(id); p != nil {
+		if !j.dropKnown(e, p) {
 			return
 		}
 	} else if e.EventTimeMs < j.tier.evicted {
@@ -64,11 +64,11 @@ func (j *Joiner) dropRepeats(e *event.Prediction) {
 
 // dropKnown drops from e what earlier records of its auction have brought, and
 // reports whether anything is left to count.
-func (j *Joiner) dropKnown(e *event.Prediction, head *part, hb *bucket) bool {
+func (j *Joiner) dropKnown(e *event.Prediction, head *part) bool {
 	c := &e.Candidates
 	conflict := false
 	j.keep = j.keep[:0]
-	known := j.knownItems(head, hb, c.Len())
+	known := j.knownItems(head, c.Len())
 	for i, item := range c.ItemIDs {
 		prediction, reference, features, p := known(item)
 		switch {
@@ -78,7 +78,7 @@ func (j *Joiner) dropKnown(e *event.Prediction, head *part, hb *bucket) bool {
 			conflict = true
 		}
 	}
-	newCalls := j.dropKnownCalls(e, head, hb)
+	newCalls := j.dropKnownCalls(e, head)
 	if conflict {
 		j.counts.Streams[event.Predictions].Conflicting++
 	}
@@ -96,16 +96,16 @@ type known func(item uint64) (prediction, reference float32, features uint64, p 
 
 // knownItems returns a look-up over an auction's parts: a scan while that is
 // cheap, a map for auctions of many candidates or parts.
-func (j *Joiner) knownItems(head *part, hb *bucket, n int) known {
+func (j *Joiner) knownItems(head *part, n int) known {
 	total := 0
-	for p := head; p != nil; p, _ = j.tier.next(p) {
+	for p := head; p != nil; p = j.tier.next(p) {
 		total += int(p.n)
 	}
 	if n*total <= 4096 {
 		return func(item uint64) (float32, float32, uint64, *part) {
-			for p, b := head, hb; p != nil; p, b = j.tier.next(p) {
-				if i := b.find(p, item); i >= 0 {
-					prediction, reference, features := b.candidate(p, i)
+			for p := head; p != nil; p = j.tier.next(p) {
+				if i := p.find(item); i >= 0 {
+					prediction, reference, features := p.candidate(i)
 					return prediction, reference, features, p
 				}
 			}
@@ -113,43 +113,42 @@ func (j *Joiner) knownItems(head *part, hb *bucket, n int) known {
 		}
 	}
 	type place struct {
-		part   *part
-		bucket *bucket
-		i      int
+		part *part
+		i    int
 	}
 	places := make(map[uint64]place, total)
-	for p, b := head, hb; p != nil; p, b = j.tier.next(p) {
-		for i, item := range b.items[p.items : p.items+int(p.n)] {
-			places[item] = place{p, b, i}
+	for p := head; p != nil; p = j.tier.next(p) {
+		for i, item := range p.items() {
+			places[item] = place{p, i}
 		}
 	}
 	return func(item uint64) (float32, float32, uint64, *part) {
-		pl, ok := places[item]
+		at, ok := places[item]
 		if !ok {
 			return 0, 0, 0, nil
 		}
-		prediction, reference, features := pl.bucket.candidate(pl.part, pl.i)
-		return prediction, reference, features, pl.part
+		prediction, reference, features := at.part.candidate(at.i)
+		return prediction, reference, features, at.part
 	}
 }
 
 // dropKnownCalls drops the calls that the auction's parts have brought. Parts
 // of one auction may each repeat its calls or bring their own, so what counts
 // is how often a call appears in the record that has it most often.
-func (j *Joiner) dropKnownCalls(e *event.Prediction, head *part, hb *bucket) bool {
+func (j *Joiner) dropKnownCalls(e *event.Prediction, head *part) bool {
 	if len(e.TowerCalls) == 0 {
 		return false
 	}
 	var fresh []event.TowerCall
 	for i := range e.TowerCalls {
-		this := makeCall(&e.TowerCalls[i])
+		this := hashCall(&e.TowerCalls[i])
 		nth := 1
 		for k := range i {
-			if makeCall(&e.TowerCalls[k]) == this {
+			if hashCall(&e.TowerCalls[k]) == this {
 				nth++
 			}
 		}
-		if nth > j.countedCalls(head, hb, this) {
+		if nth > j.countedCalls(head, this) {
 			fresh = append(fresh, e.TowerCalls[i])
 		}
 	}
@@ -157,11 +156,11 @@ func (j *Joiner) dropKnownCalls(e *event.Prediction, head *part, hb *bucket) boo
 	return len(fresh) > 0
 }
 
-func (j *Joiner) countedCalls(p *part, b *bucket, c call) int {
+func (j *Joiner) countedCalls(p *part, hash uint64) int {
 	n := 0
-	for ; p != nil; p, b = j.tier.next(p) {
-		for _, have := range b.calls[p.calls : p.calls+int(p.numCalls)] {
-			if have == c {
+	for ; p != nil; p = j.tier.next(p) {
+		for _, have := range p.callHashes() {
+			if have == hash {
 				n++
 			}
 		}
@@ -169,8 +168,10 @@ func (j *Joiner) countedCalls(p *part, b *bucket, c call) int {
 	return n
 }
 
-func makeCall(c *event.TowerCall) call {
-	return call{tower: uint32(xxh3.Hash(c.Tower)), latency: c.LatencyUs, outcome: c.Outcome}
+// hashCall tells tower calls apart. Calls of one tower differ for certain: an
+// odd factor maps no two numbers to the same.
+func hashCall(c *event.TowerCall) uint64 {
+	return xxh3.Hash(c.Tower) + (uint64(c.LatencyUs)<<8|uint64(c.Outcome))*0x9e3779b97f4a7c15
 }
 
 func referenceOf(c *event.Candidates, i int) float32 {

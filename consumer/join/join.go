@@ -50,7 +50,7 @@ func (j *Joiner) Impression(e *event.Impression) {
 			counts.Late++
 			return
 		}
-		*row = Row{ID: id, Conversions: row.Conversions[:0]}
+		*row = Row{Facts: Facts{ID: id}, Conversions: row.Conversions[:0]}
 	}
 	if row.State&HasImpression != 0 {
 		if row.Auction == auction && row.Item == e.ItemID && row.Winner.TimeMs == e.EventTimeMs && row.Winner.CostMicros == e.CostMicros {
@@ -107,14 +107,14 @@ func (j *Joiner) usable(row *Row, c *Conversion) bool {
 // match looks for the row's candidate, and tells the Sink of the winner when it
 // is found within the window.
 func (j *Joiner) match(row *Row) bool {
-	for p, b := j.tier.head(row.Auction); p != nil; p, b = j.tier.next(p) {
-		i := b.find(p, row.Item)
+	for p := j.tier.head(row.Auction); p != nil; p = j.tier.next(p) {
+		i := p.find(row.Item)
 		if distance := row.Winner.TimeMs - p.timeMs; i < 0 || distance > j.window || distance < -j.window {
 			continue
 		}
 		w := &row.Winner
 		w.Route, w.Families, w.Weight, w.UnitID = p.route, p.families, p.weight, p.unitID
-		w.Prediction, w.Reference, w.Features = b.candidate(p, i)
+		w.Prediction, w.Reference, w.Features = p.candidate(i)
 		row.State |= HasWinner
 		j.sink.Winner(w)
 		return true
@@ -206,7 +206,7 @@ func (j *Joiner) Conversion(e *event.Conversion) {
 	impression, id := makeID(e.ImpressionID), makeID(e.ConversionID)
 	row := &j.row
 	if !j.store.Get(impression, row) {
-		*row = Row{ID: impression, Conversions: row.Conversions[:0]}
+		*row = Row{Facts: Facts{ID: impression}, Conversions: row.Conversions[:0]}
 	}
 	i := slices.IndexFunc(row.Conversions, func(c Conversion) bool { return c.ID == id })
 	isNew := i < 0
@@ -304,9 +304,9 @@ func (j *Joiner) passHorizon(row *Row, conversion ID) {
 // missing says what a waiting row lacks.
 func (j *Joiner) missing(row *Row) Mismatch {
 	mismatch := NoAuction
-	for p, b := j.tier.head(row.Auction); p != nil; p, b = j.tier.next(p) {
+	for p := j.tier.head(row.Auction); p != nil; p = j.tier.next(p) {
 		mismatch = max(mismatch, NoItem)
-		if b.find(p, row.Item) >= 0 {
+		if p.find(row.Item) >= 0 {
 			mismatch = OutsideWindow
 		}
 	}
@@ -317,7 +317,7 @@ func (j *Joiner) missing(row *Row) Mismatch {
 // impression can be on its way to them: one may be a window younger, and the
 // streams are taken in event-time order to within another.
 func (j *Joiner) evictAuctions() {
-	for j.tier.bytes > j.opts.MemoryBytes/2 {
+	for j.tier.bytes() > j.opts.MemoryBytes/2 {
 		if !j.tier.evict(j.newest - 2*j.window) {
 			return
 		}
@@ -331,4 +331,4 @@ func (j *Joiner) Counts() Counts { return j.counts }
 func (j *Joiner) NewestMs() int64 { return j.newest }
 
 // MemoryBytes is what the join keeps in memory.
-func (j *Joiner) MemoryBytes() int64 { return j.tier.bytes + j.store.Bytes() }
+func (j *Joiner) MemoryBytes() int64 { return j.tier.bytes() + j.store.Bytes() }

@@ -16,7 +16,7 @@ type MemStore struct {
 }
 
 type memRow struct {
-	row   Row // Conversions is always nil
+	facts Facts
 	first uint32
 	n     uint32
 }
@@ -29,7 +29,7 @@ type memConversion struct {
 const (
 	rowChunk       = 1 << 12
 	rowBucketMs    = 60_000
-	rowBytes       = 208 // a row, its place in the index and in its bucket
+	rowBytes       = 184 // a row, its place in the index and in its bucket
 	conversionSize = 48
 )
 
@@ -48,7 +48,7 @@ func (s *MemStore) Get(id ID, row *Row) bool {
 	}
 	m := s.at(uint32(i - 1))
 	kept := row.Conversions[:0]
-	*row = m.row
+	row.Facts = m.facts
 	for c := m.first; c != 0; c = s.convs[c].next {
 		kept = append(kept, s.convs[c].conversion)
 	}
@@ -67,8 +67,7 @@ func (s *MemStore) Put(row *Row, timeMs int64) {
 		s.buckets[b] = append(s.buckets[b], added)
 	}
 	m := s.at(uint32(i - 1))
-	m.row = *row
-	m.row.Conversions = nil
+	m.facts = row.Facts
 	c := m.first
 	for k := range row.Conversions {
 		if k < int(m.n) {
@@ -136,7 +135,7 @@ func (s *MemStore) Evict(ms, bytes int64) {
 
 func (s *MemStore) drop(i uint32) {
 	m := s.at(i)
-	s.index.remove(m.row.ID)
+	s.index.remove(m.facts.ID)
 	for c := m.first; c != 0; {
 		next := s.convs[c].next
 		s.convs[c].next = s.freeConvs

@@ -3,6 +3,12 @@ package join
 // Row is what is remembered of one impression id: the impression, once it was
 // seen, its winner, once it was matched, and the conversions that name it.
 type Row struct {
+	Facts
+	Conversions []Conversion
+}
+
+// Facts is the part of a Row that has a fixed size.
+type Facts struct {
 	ID             ID
 	Auction        ID
 	Item           uint64
@@ -11,7 +17,6 @@ type Row struct {
 	State          State
 	Mismatch       Mismatch // while Unmatched
 	Value          int64    // micros told to the Sink
-	Conversions    []Conversion
 }
 
 // State is what is known of a Row.

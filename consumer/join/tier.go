@@ -2,184 +2,209 @@ package join
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
 // tier is the memory tier: auctions waiting for impressions, in buckets of
-// event time that are dropped whole. All of it is free of pointers, so that
-// the garbage collector has nothing to scan, and a bucket's memory is reused.
+// event time that are dropped whole. It is made of chunks without pointers, so
+// that the garbage collector has nothing to scan, and chunks are used again.
 //
 // An auction is a chain of parts, one for each record that brought something
-// new; nearly all have one.
+// new; nearly all have one. A part lies in one piece, so that matching an
+// impression reads memory that is close together.
 type tier struct {
 	width   int64 // of a bucket, ms
-	index   index
-	buckets map[uint32]*bucket // by start/width
-	free    []*bucket
-	bytes   int64
-	evicted int64   // event time before which buckets have been dropped, ms
-	last    *bucket // made last: the next one will grow to about its size
+	index   index // to the auction's newest part, as a ref
+	buckets map[uint32]*bucket
+	free    [][]uint64 // chunks of chunkWords
+	chunks  int        // in buckets
+	large   int64      // bytes of chunks of other sizes, in buckets
+	evicted int64      // event time before which buckets have been dropped, ms
 }
 
-// ref points at a part: bucket number, part index. 0 is no part.
+// bucket holds the parts whose event time, divided by the tier's width, is its
+// number.
+type bucket struct {
+	chunks [][]uint64
+}
+
+// chunkWords is the size of a chunk. A part that is larger gets one of its own.
+const chunkWords = 1 << 16
+
+// ref points at a part: bucket number, chunk plus one, first word. 0 is no part.
 type ref uint64
 
-func makeRef(b uint32, part int) ref { return ref(b)<<32 | ref(uint32(part+1)) }
-func (r ref) bucket() uint32         { return uint32(r >> 32) }
-func (r ref) part() int              { return int(uint32(r)) - 1 }
+func makeRef(bucket uint32, chunk, word int) ref {
+	return ref(bucket)<<32 | ref(uint16(chunk+1))<<16 | ref(uint16(word))
+}
 
-// part is one record's share of an auction.
+func (r ref) bucket() uint32 { return uint32(r >> 32) }
+func (r ref) chunk() int     { return int(uint16(r>>16)) - 1 }
+func (r ref) word() int      { return int(uint16(r)) }
+
+// part is one record's share of an auction: the head of a piece of memory in
+// which items, predictions, references, masks and calls follow.
 type part struct {
 	id       ID
 	next     ref // older part of the same auction
 	timeMs   int64
 	unitID   uint64
-	features uint64 // shared by all candidates, when masks < 0
-	items    int    // index of the first candidate in the bucket's columns
+	features uint64 // of every candidate, unless hasMasks
 	n        int32
-	masks    int // index of the first mask, -1: one for all
-	refs     int // index of the first reference, -1: none
-	calls    int
-	numCalls int32
+	calls    int32
 	route    int32
 	families int32
 	weight   float32
+	hasRefs  bool
+	hasMasks bool
 }
 
-const partBytes = 112
+const partWords = int(unsafe.Sizeof(part{}) / 8)
 
-// call is one tower call, as far as telling it from another needs.
-type call struct {
-	tower   uint32 // hash
-	latency uint32
-	outcome event.Outcome
-}
+func pairWords(n int) int { return (n + 1) / 2 }
 
-type bucket struct {
-	number uint32
-	parts  []part
-	items  []uint64
-	preds  []float32
-	refs   []float32
-	masks  []uint64
-	calls  []call
-}
-
-func newTier(width int64) *tier {
-	return &tier{width: width, buckets: map[uint32]*bucket{}}
-}
-
-func (b *bucket) bytes() int64 {
-	return int64(cap(b.parts))*partBytes + 8*int64(cap(b.items)+cap(b.masks)) + 4*int64(cap(b.preds)+cap(b.refs)) + 12*int64(cap(b.calls))
-}
+func newTier(width int64) *tier { return &tier{width: width, buckets: map[uint32]*bucket{}} }
 
 // head returns the newest part of an auction, nil when there is none.
-func (t *tier) head(id ID) (*part, *bucket) { return t.at(ref(t.index.get(id))) }
+func (t *tier) head(id ID) *part { return t.at(ref(t.index.get(id))) }
 
 // next returns the next older part of the same auction.
-func (t *tier) next(p *part) (*part, *bucket) { return t.at(p.next) }
+func (t *tier) next(p *part) *part { return t.at(p.next) }
 
-func (t *tier) at(r ref) (*part, *bucket) {
+func (t *tier) at(r ref) *part {
 	if r == 0 {
-		return nil, nil
+		return nil
 	}
 	b := t.buckets[r.bucket()]
 	if b == nil {
-		return nil, nil // the chain's older end has been dropped
+		return nil // the chain's older end has been dropped
 	}
-	return &b.parts[r.part()], b
+	return (*part)(unsafe.Pointer(&b.chunks[r.chunk()][r.word()]))
 }
 
-// put adds a part for the candidates and calls of e.
-func (t *tier) put(id ID, route, families int32, e *event.Prediction) *part {
-	number := uint32(e.EventTimeMs / t.width)
-	b := t.buckets[number]
-	if b == nil {
-		b = t.newBucket(number)
+// column is n entries from the k-th word behind the head on. Without entries
+// there may be no such word.
+func column[T uint64 | float32](p *part, k int, n int32) []T {
+	if n == 0 {
+		return nil
 	}
-	before := b.bytes()
-	c := &e.Candidates
-	b.parts = append(b.parts, part{
-		id: id, next: ref(t.index.get(id)), timeMs: e.EventTimeMs, unitID: e.UnitID,
-		items: len(b.items), n: int32(c.Len()), masks: -1, refs: -1, calls: len(b.calls), numCalls: int32(len(e.TowerCalls)),
-		route: route, families: families, weight: e.Weight(),
-	})
-	p := &b.parts[len(b.parts)-1]
-	b.items = append(b.items, c.ItemIDs...)
-	b.preds = append(b.preds, c.Predictions...)
-	if len(c.References) > 0 {
-		p.refs = len(b.refs)
-		b.refs = append(b.refs, c.References...)
-	}
-	if len(c.FeaturesPresent) > 0 {
-		p.features = c.FeaturesPresent[0]
-		if c.FeaturesAny != c.FeaturesAll {
-			p.masks = len(b.masks)
-			b.masks = append(b.masks, c.FeaturesPresent...)
-		}
-	}
-	for i := range e.TowerCalls {
-		b.calls = append(b.calls, makeCall(&e.TowerCalls[i]))
-	}
-	t.index.put(id, uint64(makeRef(number, len(b.parts)-1)))
-	t.bytes += b.bytes() - before
-	return p
+	return unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(p), 8*(partWords+k))), n)
 }
 
-func (t *tier) newBucket(number uint32) *bucket {
-	var b *bucket
-	if n := len(t.free); n > 0 {
-		b, t.free = t.free[n-1], t.free[:n-1]
-	} else {
-		b = t.sized()
+func (p *part) items() []uint64 { return column[uint64](p, 0, p.n) }
+
+func (p *part) predictions() []float32 { return column[float32](p, int(p.n), p.n) }
+
+func (p *part) references() []float32 {
+	if !p.hasRefs {
+		return nil
 	}
-	t.last = b
-	b.number = number
-	t.buckets[number] = b
-	t.bytes += b.bytes()
-	return b
+	return column[float32](p, int(p.n)+pairWords(int(p.n)), p.n)
 }
 
-// sized returns a bucket with room for what the last one holds, so that a
-// steady stream does not pay for growing each bucket anew.
-func (t *tier) sized() *bucket {
-	l := t.last
-	if l == nil {
-		return &bucket{}
+func (p *part) masks() []uint64 {
+	if !p.hasMasks {
+		return nil
 	}
-	room := func(n int) int { return n + n/16 }
-	return &bucket{
-		parts: make([]part, 0, room(len(l.parts))),
-		items: make([]uint64, 0, room(len(l.items))),
-		preds: make([]float32, 0, room(len(l.preds))),
-		refs:  make([]float32, 0, room(len(l.refs))),
-		masks: make([]uint64, 0, room(len(l.masks))),
-		calls: make([]call, 0, room(len(l.calls))),
-	}
+	return column[uint64](p, p.callsAt()-int(p.n), p.n)
 }
+
+func (p *part) callsAt() int {
+	n := int(p.n)
+	at := n + pairWords(n)
+	if p.hasRefs {
+		at += pairWords(n)
+	}
+	if p.hasMasks {
+		at += n
+	}
+	return at
+}
+
+// callHashes tell the part's tower calls apart.
+func (p *part) callHashes() []uint64 { return column[uint64](p, p.callsAt(), p.calls) }
 
 // candidate returns what a part says of an item, by its place in the part.
-func (b *bucket) candidate(p *part, i int) (prediction, reference float32, features uint64) {
-	prediction, features = b.preds[p.items+i], p.features
-	if p.refs >= 0 {
-		reference = b.refs[p.refs+i]
+func (p *part) candidate(i int) (prediction, reference float32, features uint64) {
+	prediction, features = p.predictions()[i], p.features
+	if p.hasRefs {
+		reference = p.references()[i]
 	}
-	if p.masks >= 0 {
-		features = b.masks[p.masks+i]
+	if p.hasMasks {
+		features = p.masks()[i]
 	}
 	return prediction, reference, features
 }
 
 // find returns an item's place in a part, -1 when it is not there.
-func (b *bucket) find(p *part, item uint64) int {
-	for i, have := range b.items[p.items : p.items+int(p.n)] {
+func (p *part) find(item uint64) int {
+	for i, have := range p.items() {
 		if have == item {
 			return i
 		}
 	}
 	return -1
 }
+
+// put adds a part for the candidates and calls of e.
+func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
+	c := &e.Candidates
+	head := part{
+		id: id, next: ref(t.index.get(id)), timeMs: e.EventTimeMs, unitID: e.UnitID,
+		n: int32(c.Len()), calls: int32(len(e.TowerCalls)),
+		route: route, families: families, weight: e.Weight(),
+		hasRefs: len(c.References) > 0, features: c.FeaturesAll,
+		hasMasks: len(c.FeaturesPresent) > 0 && c.FeaturesAny != c.FeaturesAll,
+	}
+	r, p := t.alloc(uint32(e.EventTimeMs/t.width), partWords+head.callsAt()+len(e.TowerCalls))
+	*p = head
+	copy(p.items(), c.ItemIDs)
+	copy(p.predictions(), c.Predictions)
+	copy(p.references(), c.References)
+	copy(p.masks(), c.FeaturesPresent)
+	calls := p.callHashes()
+	for i := range calls {
+		calls[i] = hashCall(&e.TowerCalls[i])
+	}
+	t.index.put(id, uint64(r))
+}
+
+// alloc returns memory for a part of so many words.
+func (t *tier) alloc(number uint32, words int) (ref, *part) {
+	b := t.buckets[number]
+	if b == nil {
+		b = &bucket{}
+		t.buckets[number] = b
+	}
+	last := len(b.chunks) - 1
+	if last < 0 || len(b.chunks[last])+words > cap(b.chunks[last]) {
+		b.chunks = append(b.chunks, t.newChunk(words))
+		last++
+	}
+	chunk := b.chunks[last]
+	at := len(chunk)
+	b.chunks[last] = chunk[:at+words]
+	return makeRef(number, last, at), (*part)(unsafe.Pointer(&b.chunks[last][at]))
+}
+
+func (t *tier) newChunk(words int) []uint64 {
+	if words > chunkWords {
+		t.large += 8 * int64(words)
+		return make([]uint64, 0, words)
+	}
+	t.chunks++
+	if n := len(t.free); n > 0 {
+		c := t.free[n-1]
+		t.free = t.free[:n-1]
+		return c[:0]
+	}
+	return make([]uint64, 0, chunkWords)
+}
+
+// bytes is the memory that auctions take.
+func (t *tier) bytes() int64 { return 8*chunkWords*int64(t.chunks) + t.large + t.index.bytes() }
 
 // evict drops the oldest bucket when it ends at or before ms, and reports
 // whether it did.
@@ -192,23 +217,37 @@ func (t *tier) evict(ms int64) bool {
 	if b == nil || (int64(oldest)+1)*t.width > ms {
 		return false
 	}
-	for i := range b.parts {
-		p := &b.parts[i]
-		if ref(t.index.get(p.id)) != makeRef(oldest, i) {
-			continue
+	for i, chunk := range b.chunks {
+		for at := 0; at < len(chunk); {
+			p := (*part)(unsafe.Pointer(&chunk[at]))
+			t.forget(p, makeRef(oldest, i, at))
+			at += partWords + p.callsAt() + int(p.calls)
 		}
-		if p.next != 0 && t.buckets[p.next.bucket()] != nil {
-			t.index.put(p.id, uint64(p.next))
+		if cap(chunk) == chunkWords {
+			t.chunks--
+			t.free = append(t.free, chunk)
 		} else {
-			t.index.remove(p.id)
+			t.large -= 8 * int64(cap(chunk))
 		}
+	}
+	// A burst's memory is not kept for good.
+	if keep := 64 + t.chunks/4; len(t.free) > keep {
+		clear(t.free[keep:])
+		t.free = t.free[:keep]
 	}
 	delete(t.buckets, oldest)
 	t.evicted = (int64(oldest) + 1) * t.width
-	t.bytes -= b.bytes()
-	*b = bucket{parts: b.parts[:0], items: b.items[:0], preds: b.preds[:0], refs: b.refs[:0], masks: b.masks[:0], calls: b.calls[:0]}
-	if len(t.free) < 2 {
-		t.free = append(t.free, b)
-	}
 	return true
+}
+
+// forget takes a part that is about to be dropped out of the index.
+func (t *tier) forget(p *part, r ref) {
+	if ref(t.index.get(p.id)) != r {
+		return // an older part of a chain, which ends before it from now on
+	}
+	if p.next != 0 && t.buckets[p.next.bucket()] != nil && p.next.bucket() != r.bucket() {
+		t.index.put(p.id, uint64(p.next))
+	} else {
+		t.index.remove(p.id)
+	}
 }
