@@ -88,13 +88,19 @@ func (w *kafkaWorld) admin() *kadm.Client { return kadm.NewClient(w.client()) }
 
 func (w *kafkaWorld) create(partitions int32, configs map[string]*string, topics ...string) {
 	w.t.Helper()
-	res, err := w.admin().CreateTopics(context.Background(), partitions, 1, configs, topics...)
+	admin := w.admin()
+	res, err := admin.CreateTopics(context.Background(), partitions, 1, configs, topics...)
 	if err == nil {
 		err = res.Error()
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	// The broker answers before its own metadata has the topics.
+	eventually(w.t, "created", func() bool {
+		known, err := admin.ListTopics(context.Background(), topics...)
+		return err == nil && known.Error() == nil
+	})
 }
 
 func (w *kafkaWorld) options() Options {
