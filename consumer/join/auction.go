@@ -16,12 +16,13 @@ func (j *Joiner) Prediction(e *event.Prediction) {
 	if j.items.repeats(&e.Candidates) {
 		j.dropRepeats(e)
 	}
-	if p := j.tier.head(id); p != nil {
-		if !j.dropKnown(e, p) {
-			return
-		}
-	} else if e.EventTimeMs < j.tier.evicted {
+	// Even when its auction is known: the part that it repeats may be gone, and
+	// a bucket that was dropped must not come back under the refs into it.
+	if e.EventTimeMs < j.tier.evicted {
 		j.counts.Streams[event.Predictions].Late++
+		return
+	}
+	if p := j.tier.head(id); p != nil && !j.dropKnown(e, p) {
 		return
 	}
 	route := j.sink.Route(e)
