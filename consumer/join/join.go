@@ -45,11 +45,13 @@ func (j *Joiner) Impression(e *event.Impression) {
 	id, auction := makeID(e.ImpressionID), makeID(e.AuctionID)
 	row := &j.row
 	counts := &j.counts.Streams[event.Impressions]
-	if !j.store.Get(id, row) {
-		if e.EventTimeMs < j.store.EvictedMs() {
-			counts.Late++
-			return
-		}
+	known := j.store.Get(id, row)
+	if (!known || row.State&HasImpression == 0) && e.EventTimeMs < j.store.EvictedMs() {
+		// A row of conversions alone does not tell whether it is new either.
+		counts.Late++
+		return
+	}
+	if !known {
 		*row = Row{Facts: Facts{ID: id}, Conversions: row.Conversions[:0]}
 	}
 	if row.State&HasImpression != 0 {
