@@ -22,15 +22,27 @@ import (
 type usage struct {
 	cpu  time.Duration // user and system
 	wall time.Duration
-	rss  int64 // largest resident set, bytes
+	rss  int64 // largest resident set, bytes; 0: not measured
 }
 
 func usageOf(cmd *exec.Cmd, start time.Time) usage {
-	u := usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(start)}
-	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.rss = r.Maxrss << 10
+	return usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(start)}
+}
+
+// peakMemory is the largest resident set of a running process so far. What
+// wait reports begins with the memory of whoever started the process.
+func peakMemory(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
 	}
-	return u
+	for line := range strings.Lines(string(text)) {
+		var kb int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kb); n == 1 {
+			return kb << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("process %d: no VmHWM in its status", pid)
 }
 
 // measureFloor runs the floor's process over a load.
@@ -88,13 +100,19 @@ func measureService(ctx context.Context, o *options, brokers []string, t totals)
 	if err := awaitEnd(ctx, addr, t, waited); err != nil {
 		return u, errors.Join(err, cmd.Process.Kill())
 	}
+	rss, err := peakMemory(cmd.Process.Pid)
+	if err != nil {
+		return u, errors.Join(err, cmd.Process.Kill())
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return u, err
 	}
 	if err := <-waited; err != nil {
 		return u, fmt.Errorf("rampgauge run: %w", err)
 	}
-	return usageOf(cmd, start), nil
+	u = usageOf(cmd, start)
+	u.rss = rss
+	return u, nil
 }
 
 func freeAddr() (string, error) {
@@ -201,13 +219,17 @@ func benchOne(ctx context.Context, o *options, w workload) error {
 		}
 		floor, service := median(floors), median(services)
 		print := func(name string, u usage) {
-			fmt.Printf("  %-24s %6.2f M candidates/CPU-s %6.3f M records/CPU-s  cpu %6.2f s  wall %6.2f s  rss %5d MB\n",
+			fmt.Printf("  %-22s %6.2f M candidates/CPU-s %6.3f M records/CPU-s  cpu %5.2f s  wall %5.2f s",
 				name, float64(t.candidates)/u.cpu.Seconds()/1e6, float64(t.all())/u.cpu.Seconds()/1e6,
-				u.cpu.Seconds(), u.wall.Seconds(), u.rss>>20)
+				u.cpu.Seconds(), u.wall.Seconds())
+			if u.rss > 0 {
+				fmt.Printf("  rss %d MB", u.rss>>20)
+			}
+			fmt.Println()
 		}
 		print("floor (fetch, decode)", floor)
 		print("rampgauge run", service)
-		fmt.Printf("  share of the floor       %6.1f %%\n", 100*floor.cpu.Seconds()/service.cpu.Seconds())
+		fmt.Printf("  share of the floor     %6.1f %%\n", 100*floor.cpu.Seconds()/service.cpu.Seconds())
 		return nil
 	})
 }
