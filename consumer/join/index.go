@@ -28,8 +28,8 @@ func (x *index) get(key ID) uint64 {
 	}
 }
 
-// put sets the value of a key, which is not 0.
-func (x *index) put(key ID, value uint64) {
+// put sets the value of a key, which is not 0, and returns the one before.
+func (x *index) put(key ID, value uint64) (before uint64) {
 	if 4*(x.n+1) > 3*len(x.slots) {
 		x.grow()
 	}
@@ -41,8 +41,9 @@ func (x *index) put(key ID, value uint64) {
 		} else if s.key != key {
 			continue
 		}
+		before = s.value
 		*s = indexSlot{key, value}
-		return
+		return before
 	}
 }
 

@@ -18,6 +18,7 @@ type tier struct {
 	width   int64 // of a bucket, ms
 	index   index // to the auction's newest part, as a ref
 	buckets map[uint32]*bucket
+	oldest  uint32     // number of the oldest bucket, MaxUint32 without any
 	free    [][]uint64 // chunks of chunkWords
 	chunks  int        // in buckets
 	large   int64      // bytes of chunks of other sizes, in buckets
@@ -65,7 +66,9 @@ const partWords = int(unsafe.Sizeof(part{}) / 8)
 
 func pairWords(n int) int { return (n + 1) / 2 }
 
-func newTier(width int64) *tier { return &tier{width: width, buckets: map[uint32]*bucket{}} }
+func newTier(width int64) *tier {
+	return &tier{width: width, buckets: map[uint32]*bucket{}, oldest: math.MaxUint32}
+}
 
 // head returns the newest part of an auction, nil when there is none.
 func (t *tier) head(id ID) *part { return t.at(ref(t.index.get(id))) }
@@ -152,13 +155,14 @@ func (p *part) find(item uint64) int {
 func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
 	c := &e.Candidates
 	head := part{
-		id: id, next: ref(t.index.get(id)), timeMs: e.EventTimeMs, unitID: e.UnitID,
+		id: id, timeMs: e.EventTimeMs, unitID: e.UnitID,
 		n: int32(c.Len()), calls: int32(len(e.TowerCalls)),
 		route: route, families: families, weight: e.Weight(),
 		hasRefs: len(c.References) > 0, features: c.FeaturesAll,
 		hasMasks: len(c.FeaturesPresent) > 0 && c.FeaturesAny != c.FeaturesAll,
 	}
 	r, p := t.alloc(uint32(e.EventTimeMs/t.width), partWords+head.callsAt()+len(e.TowerCalls))
+	head.next = ref(t.index.put(id, uint64(r)))
 	*p = head
 	copy(p.items(), c.ItemIDs)
 	copy(p.predictions(), c.Predictions)
@@ -168,7 +172,6 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
 	for i := range calls {
 		calls[i] = hashCall(&e.TowerCalls[i])
 	}
-	t.index.put(id, uint64(r))
 }
 
 // alloc returns memory for a part of so many words.
@@ -177,6 +180,7 @@ func (t *tier) alloc(number uint32, words int) (ref, *part) {
 	if b == nil {
 		b = &bucket{}
 		t.buckets[number] = b
+		t.oldest = min(t.oldest, number)
 	}
 	last := len(b.chunks) - 1
 	if last < 0 || len(b.chunks[last])+words > cap(b.chunks[last]) {
@@ -209,14 +213,11 @@ func (t *tier) bytes() int64 { return 8*chunkWords*int64(t.chunks) + t.large + t
 // evict drops the oldest bucket when it ends at or before ms, and reports
 // whether it did.
 func (t *tier) evict(ms int64) bool {
-	oldest := uint32(math.MaxUint32)
-	for number := range t.buckets {
-		oldest = min(oldest, number)
-	}
-	b := t.buckets[oldest]
-	if b == nil || (int64(oldest)+1)*t.width > ms {
+	oldest := t.oldest
+	if len(t.buckets) == 0 || (int64(oldest)+1)*t.width > ms {
 		return false
 	}
+	b := t.buckets[oldest]
 	for i, chunk := range b.chunks {
 		for at := 0; at < len(chunk); {
 			p := (*part)(unsafe.Pointer(&chunk[at]))
@@ -236,6 +237,10 @@ func (t *tier) evict(ms int64) bool {
 		t.free = t.free[:keep]
 	}
 	delete(t.buckets, oldest)
+	t.oldest = math.MaxUint32
+	for number := range t.buckets {
+		t.oldest = min(t.oldest, number)
+	}
 	t.evicted = (int64(oldest) + 1) * t.width
 	return true
 }
