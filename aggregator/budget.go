@@ -1,9 +1,7 @@
 package aggregator
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"github.com/zeebo/xxh3"
 )
@@ -12,14 +10,18 @@ import (
 // the set of cells seen, not of their order: label sets are ranked by a hash,
 // and the longest prefix of that ranking whose cells fit is kept. A label set
 // that has left never comes back, because more cells only shorten the prefix;
-// and what the union of two sources keeps, each of them kept.
+// and what the union of two sources keeps, each of them kept. A reader must be
+// told where its sources have cut, or it would keep what is left of a label set
+// that one of them has cut and another has not.
 //
 // All arms and ramps of one label set stay or leave together, so that whatever
 // is shown can be compared. Totals are not counted and never cut.
 type budget struct {
 	max       int
 	threshold uint64 // label sets ranked at or above have left
+	cutAt     group  // the label set ranked at the threshold
 	groups    map[group]*ranked
+	ranking   []*ranked // a heap: what ranks highest, and so leaves next, first
 	cells     int
 	dropped   int64
 	evict     func(Key)
@@ -30,8 +32,13 @@ type group struct {
 	labels     Labels
 }
 
+func (k Key) group() group { return group{k.Experiment, k.Labels} }
+
+func (g group) rank() uint64 { return xxh3.HashString(g.experiment + "\x00" + string(g.labels)) }
+
 type ranked struct {
-	hash  uint64
+	group group
+	rank  uint64
 	cells map[Key]struct{}
 }
 
@@ -44,47 +51,78 @@ func (b *budget) allow(k Key) bool {
 	if k.Labels == "" || b.max <= 0 {
 		return true
 	}
-	g := group{k.Experiment, k.Labels}
+	g := k.group()
 	r := b.groups[g]
 	if r == nil {
-		h := xxh3.HashString(k.Experiment + "\x00" + string(k.Labels))
-		if h >= b.threshold {
+		rank := g.rank()
+		if rank >= b.threshold {
 			return false
 		}
-		r = &ranked{hash: h, cells: map[Key]struct{}{}}
+		r = &ranked{group: g, rank: rank, cells: map[Key]struct{}{}}
 		b.groups[g] = r
+		b.push(r)
 	}
 	if _, ok := r.cells[k]; ok {
 		return true
 	}
 	r.cells[k] = struct{}{}
 	b.cells++
-	if b.cells > b.max {
-		b.cut()
+	for b.cells > b.max {
+		b.cut(b.ranking[0].group)
 	}
-	return r.hash < b.threshold
+	return r.rank < b.threshold
 }
 
-func (b *budget) cut() {
-	type item struct {
-		group group
-		*ranked
+// cut takes out a label set, and all that rank above it.
+func (b *budget) cut(g group) {
+	rank := g.rank()
+	if rank >= b.threshold {
+		return
 	}
-	var all []item
-	for g, r := range b.groups {
-		all = append(all, item{g, r})
+	b.threshold, b.cutAt = rank, g
+	for len(b.ranking) > 0 && b.ranking[0].rank >= rank {
+		r := b.pop()
+		delete(b.groups, r.group)
+		b.cells -= len(r.cells)
+		b.dropped += int64(len(r.cells))
+		for cell := range r.cells {
+			b.evict(cell)
+		}
 	}
-	slices.SortFunc(all, func(x, y item) int { return cmp.Compare(y.hash, x.hash) })
-	for _, it := range all {
-		if b.cells <= b.max {
+}
+
+func (b *budget) push(r *ranked) {
+	h := append(b.ranking, r)
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if h[parent].rank >= h[i].rank {
 			break
 		}
-		b.threshold = it.hash
-		b.cells -= len(it.cells)
-		b.dropped += int64(len(it.cells))
-		for k := range it.cells {
-			b.evict(k)
-		}
-		delete(b.groups, it.group)
+		h[parent], h[i] = h[i], h[parent]
+		i = parent
 	}
+	b.ranking = h
+}
+
+func (b *budget) pop() *ranked {
+	h := b.ranking
+	top, last := h[0], len(h)-1
+	h[0], h[last] = h[last], nil
+	h = h[:last]
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			break
+		}
+		if child+1 < last && h[child+1].rank > h[child].rank {
+			child++
+		}
+		if h[i].rank >= h[child].rank {
+			break
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+	b.ranking = h
+	return top
 }

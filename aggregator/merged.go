@@ -15,6 +15,9 @@ type Upsert struct {
 	Pane    Pane
 	Version uint64 // of this source; readers keep the highest
 	Sums    *Sums  // nil removes the entry
+	// Cut says that the source's budget has cut the labels of Key, in every arm
+	// and ramp, and all that rank above them. Pane and Sums are empty.
+	Cut bool
 }
 
 // Options configures the aggregator.
@@ -74,7 +77,11 @@ func (m *Merged) Publish(source int32, newestMs int64, upserts []Upsert) {
 		m.slide()
 	}
 	for i := range upserts {
-		m.apply(source, &upserts[i])
+		if u := &upserts[i]; u.Cut {
+			m.budget.cut(u.Key.group())
+		} else {
+			m.apply(source, u)
+		}
 	}
 }
 

@@ -25,6 +25,23 @@ func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choic
 // whether a list without entries is nil or empty.
 func dump(s *Sums) string { return fmt.Sprintf("%+v", *s) }
 
+// Format keeps dumps short: zeros within a page are left out, empty pages are not.
+func (p paged[P]) Format(f fmt.State, _ rune) {
+	for i, octave := range p.octaves {
+		fmt.Fprintf(f, " %d:", octave)
+		switch page := any(&p.pages[i]).(type) {
+		case *[finePer]int64:
+			for k, n := range page {
+				if n != 0 {
+					fmt.Fprintf(f, "%d=%d,", k, n)
+				}
+			}
+		default:
+			fmt.Fprintf(f, "%+v", p.pages[i])
+		}
+	}
+}
+
 // withoutSpan is dump without FirstMs and LastMs, which Sub leaves alone.
 func withoutSpan(s *Sums) string {
 	c := *s

@@ -16,6 +16,7 @@ type paneStore struct {
 	dirty   []dirtyPane
 	upserts []Upsert
 	rolled  int64 // newest event time at the last roll-up
+	cutTold group // where the budget had cut at the last flush
 }
 
 type storeTrack struct {
@@ -102,6 +103,10 @@ func (s *paneStore) flush(newest int64) []Upsert {
 		s.upserts = append(s.upserts, Upsert{Key: d.track.key, Pane: d.pane, Version: s.version, Sums: e.sums})
 	}
 	s.dirty = s.dirty[:0]
+	if at := s.budget.cutAt; at != s.cutTold {
+		s.cutTold = at
+		s.upserts = append(s.upserts, Upsert{Key: Key{Experiment: at.experiment, Labels: at.labels}, Version: s.version, Cut: true})
+	}
 	// A fixed order makes what leaves a function of what came in.
 	slices.SortFunc(s.upserts, func(a, b Upsert) int {
 		return cmp.Or(a.Key.Compare(b.Key), cmp.Compare(a.Pane.StartMs, b.Pane.StartMs), cmp.Compare(a.Pane.WidthMs, b.Pane.WidthMs))
@@ -154,6 +159,7 @@ func (s *paneStore) tombstone(t *storeTrack, p Pane) {
 
 // republish marks every pane as changed, so that the next flush returns all.
 func (s *paneStore) republish() {
+	s.cutTold = group{}
 	for _, t := range s.tracks {
 		for i := range t.panes {
 			if e := &t.panes[i]; !e.dirty {
