@@ -64,6 +64,25 @@ type SASLOptions struct {
 	PasswordFile string // its content, without a newline at the end, is the password
 }
 
+// Password reads the password that o names; it is empty for no mechanism.
+func Password(o SASLOptions) (string, error) {
+	if o.Mechanism == "" || o.Mechanism == "none" {
+		return "", nil
+	}
+	if o.Username == "" || o.PasswordFile == "" {
+		return "", fmt.Errorf("kafka.sasl: username %q, password_file %q: %w", o.Username, o.PasswordFile, ErrCredentials)
+	}
+	b, err := os.ReadFile(o.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("kafka.sasl.password_file: %w", err)
+	}
+	password := string(bytes.TrimRight(b, "\r\n"))
+	if password == "" {
+		return "", fmt.Errorf("kafka.sasl.password_file: %q is empty: %w", o.PasswordFile, ErrCredentials)
+	}
+	return password, nil
+}
+
 // SASLMechanism returns the mechanism that o names, or nil for none.
 func SASLMechanism(o SASLOptions) (sasl.Mechanism, error) {
 	switch o.Mechanism {
@@ -73,16 +92,9 @@ func SASLMechanism(o SASLOptions) (sasl.Mechanism, error) {
 	default:
 		return nil, fmt.Errorf("kafka.sasl.mechanism: %q: %w", o.Mechanism, ErrMechanism)
 	}
-	if o.Username == "" || o.PasswordFile == "" {
-		return nil, fmt.Errorf("kafka.sasl: username %q, password_file %q: %w", o.Username, o.PasswordFile, ErrCredentials)
-	}
-	b, err := os.ReadFile(o.PasswordFile)
+	password, err := Password(o)
 	if err != nil {
-		return nil, fmt.Errorf("kafka.sasl.password_file: %w", err)
-	}
-	password := string(bytes.TrimRight(b, "\r\n"))
-	if password == "" {
-		return nil, fmt.Errorf("kafka.sasl.password_file: %q is empty: %w", o.PasswordFile, ErrCredentials)
+		return nil, err
 	}
 	var m sasl.Mechanism
 	switch o.Mechanism {

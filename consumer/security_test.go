@@ -90,3 +90,23 @@ func TestTLSConfigRefuses(t *testing.T) {
 		t.Errorf("defaults: got %+v, %v; want the system's authorities", c, err)
 	}
 }
+
+func TestPassword(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	o := SASLOptions{Mechanism: "plain", Username: "ads", PasswordFile: path}
+	if _, err := Password(o); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: got %v, want %v", err, fs.ErrNotExist)
+	}
+	for content, want := range map[string]string{"s3cret\r\n": "s3cret", " with space \n": " with space ", "\n": ""} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Password(o)
+		if got != want || (err != nil) != (want == "") {
+			t.Errorf("%q: got %q, %v; want %q", content, got, err, want)
+		}
+	}
+	if got, err := Password(SASLOptions{Mechanism: "none"}); got != "" || err != nil {
+		t.Errorf("no mechanism: got %q, %v", got, err)
+	}
+}

@@ -23,7 +23,6 @@ type Joiner struct {
 	items    itemSet
 	keep     []int
 	row      Row // scratch
-	other    Row // scratch of what row's handling touches beside it
 }
 
 // New returns a Joiner with an empty memory tier over a Store.

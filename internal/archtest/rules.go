@@ -35,7 +35,7 @@ var allowedImports = map[string]imports{
 
 	// Around it.
 	"internal/config":    {code: []string{"consumer/event"}},
-	"internal/eventfile": {code: []string{"consumer/event", "consumer/event/eventpb", "internal/config"}, tests: []string{"internal/kafkatest"}},
+	"internal/eventfile": {code: []string{"consumer", "consumer/event", "consumer/event/eventpb", "internal/config"}, tests: []string{"internal/kafkatest"}},
 	"internal/simulate":  {code: []string{"consumer/event", "consumer/event/eventpb"}, tests: []string{"internal/recount"}},
 
 	// The only ones that wire.

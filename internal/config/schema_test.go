@@ -94,23 +94,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestPassword(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "password")
-	s := SASL{Mechanism: MechanismPlain, Username: "ads", PasswordFile: path}
-	if _, err := s.Password(); err == nil {
-		t.Error("a missing file: got no error")
-	}
-	for content, want := range map[string]string{"s3cret\r\n": "s3cret", " with space \n": " with space ", "\n": ""} {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := s.Password()
-		if got != want || (err != nil) != (want == "") {
-			t.Errorf("%q: got %q, %v; want %q", content, got, err, want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yml")
 	if err != nil || len(files) == 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/config"
 )
@@ -24,14 +25,14 @@ const defaultPartitions = 8
 // security turns the configuration into the client's options.
 func security(k config.Kafka) ([]kgo.Opt, error) {
 	var opts []kgo.Opt
-	tls, err := k.TLS.Client()
-	if err != nil {
-		return nil, err
+	if t := k.TLS; t.Enabled {
+		c, err := consumer.TLSConfig(consumer.TLSOptions{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile})
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.DialTLSConfig(c))
 	}
-	if tls != nil {
-		opts = append(opts, kgo.DialTLSConfig(tls))
-	}
-	password, err := k.SASL.Password()
+	password, err := consumer.Password(consumer.SASLOptions{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, PasswordFile: k.SASL.PasswordFile})
 	if err != nil {
 		return nil, err
 	}
