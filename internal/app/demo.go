@@ -44,6 +44,10 @@ const progressEvery = 5 * time.Second
 func Demo(ctx context.Context, o DemoOptions) error {
 	cfg := config.Default()
 	cfg.Web.Listen = o.Listen
+	if o.DataDir == "" {
+		// No simulated conversion comes later, so that labels ripen on screen.
+		cfg.Join.AttributionWindow = simulate.DefaultOptions().LongestDelay
+	}
 	var topics []string
 	for s := range event.NumStreams {
 		topics = append(topics, cfg.Topics.Input(s).Name)
