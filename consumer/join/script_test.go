@@ -196,17 +196,15 @@ type candidate struct {
 
 // columns lays candidates out as the decoder does.
 func columns(items []candidate, references bool) event.Candidates {
-	var c event.Candidates
-	for n, i := range items {
+	// The masks of no candidates, and'ed, are all ones.
+	c := event.Candidates{FeaturesAll: ^uint64(0)}
+	for _, i := range items {
 		c.ItemIDs = append(c.ItemIDs, i.item)
 		c.Predictions = append(c.Predictions, i.prediction)
 		if references {
 			c.References = append(c.References, i.reference)
 			c.FeaturesPresent = append(c.FeaturesPresent, i.features)
 			c.FeaturesAny |= i.features
-			if n == 0 {
-				c.FeaturesAll = i.features
-			}
 			c.FeaturesAll &= i.features
 		}
 	}

@@ -21,7 +21,7 @@ type tier struct {
 	oldest  uint32     // number of the oldest bucket, MaxUint32 without any
 	free    [][]uint64 // chunks of chunkWords
 	chunks  int        // in buckets
-	large   int64      // bytes of chunks of other sizes, in buckets
+	other   int64      // bytes of chunks of other sizes, in buckets
 	evicted int64      // event time before which buckets have been dropped, ms
 }
 
@@ -31,8 +31,13 @@ type bucket struct {
 	chunks [][]uint64
 }
 
-// chunkWords is the size of a chunk. A part that is larger gets one of its own.
-const chunkWords = 1 << 16
+// chunkWords is the size of a chunk. A part that is larger gets one of its own,
+// and a bucket's first chunks are smaller, each twice the one before: a thin
+// stream fills many buckets with a few parts each.
+const (
+	chunkWords      = 1 << 16
+	firstChunkWords = 1 << 8
+)
 
 // ref points at a part: bucket number, chunk plus one, first word. 0 is no part.
 type ref uint64
@@ -158,8 +163,11 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
 		id: id, timeMs: e.EventTimeMs, unitID: e.UnitID,
 		n: int32(c.Len()), calls: int32(len(e.TowerCalls)),
 		route: route, families: families, weight: e.Weight(),
-		hasRefs: len(c.References) > 0, features: c.FeaturesAll,
+		hasRefs:  len(c.References) > 0,
 		hasMasks: len(c.FeaturesPresent) > 0 && c.FeaturesAny != c.FeaturesAll,
+	}
+	if len(c.FeaturesPresent) > 0 { // without masks, FeaturesAll is that of none
+		head.features = c.FeaturesAll
 	}
 	r, p := t.alloc(uint32(e.EventTimeMs/t.width), partWords+head.callsAt()+len(e.TowerCalls))
 	head.next = ref(t.index.put(id, uint64(r)))
@@ -184,7 +192,11 @@ func (t *tier) alloc(number uint32, words int) (ref, *part) {
 	}
 	last := len(b.chunks) - 1
 	if last < 0 || len(b.chunks[last])+words > cap(b.chunks[last]) {
-		b.chunks = append(b.chunks, t.newChunk(words))
+		size := chunkWords
+		if doublings := len(b.chunks); doublings < 8 {
+			size = firstChunkWords << doublings
+		}
+		b.chunks = append(b.chunks, t.newChunk(max(size, words)))
 		last++
 	}
 	chunk := b.chunks[last]
@@ -193,9 +205,10 @@ func (t *tier) alloc(number uint32, words int) (ref, *part) {
 	return makeRef(number, last, at), (*part)(unsafe.Pointer(&b.chunks[last][at]))
 }
 
+// newChunk returns an empty chunk of so many words.
 func (t *tier) newChunk(words int) []uint64 {
-	if words > chunkWords {
-		t.large += 8 * int64(words)
+	if words != chunkWords {
+		t.other += 8 * int64(words)
 		return make([]uint64, 0, words)
 	}
 	t.chunks++
@@ -208,7 +221,7 @@ func (t *tier) newChunk(words int) []uint64 {
 }
 
 // bytes is the memory that auctions take.
-func (t *tier) bytes() int64 { return 8*chunkWords*int64(t.chunks) + t.large + t.index.bytes() }
+func (t *tier) bytes() int64 { return 8*chunkWords*int64(t.chunks) + t.other + t.index.bytes() }
 
 // evict drops the oldest bucket when it ends at or before ms, and reports
 // whether it did.
@@ -228,7 +241,7 @@ func (t *tier) evict(ms int64) bool {
 			t.chunks--
 			t.free = append(t.free, chunk)
 		} else {
-			t.large -= 8 * int64(cap(chunk))
+			t.other -= 8 * int64(cap(chunk))
 		}
 	}
 	// A burst's memory is not kept for good.
