@@ -33,7 +33,10 @@ func TestKafkaBrokerKilled(t *testing.T) {
 	const partitions, perPartition = 4, 6000
 	w := onKafka(t, partitions)
 	p := w.client(kgo.RecordRetries(1<<20), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
-	c := w.run(w.options())
+	o := w.options()
+	// The member that joins again waits until the group gives its former self up.
+	o.SessionTimeout = 6 * time.Second
+	c := w.run(o)
 	var acked sync.WaitGroup
 	var failed error
 	send := func(from, to int) {
