@@ -11,15 +11,15 @@ import (
 	"math/bits"
 )
 
-// The binary places of the formats. Each is as fine as its sums can bear, so
-// that rounding single terms stays below 1e-8 of the sum even when every term
-// is the same.
+// The binary places of the formats. Rounding single terms stays below 1e-8 of
+// the sum even when every term is the same, for predictions from 6e-8 (2^-24) up
+// and log ratios from 5e-5 up. The 128-bit sums hold weights of 2^50 in all.
 const (
 	ProbBits   = 48 // predictions and references: exact for float32 from 6e-8 up
 	WeightBits = 40 // sampling weights: exact for float32 from 8e-6 up
 	LogBits    = 40 // log ratios
 	LossBits   = 52 // log loss
-	SquareBits = 60 // squared errors
+	SquareBits = 76 // squared errors
 	MicrosBits = 20 // weighted millionths of a currency unit
 )
 
