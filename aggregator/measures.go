@@ -162,7 +162,7 @@ func addCounts(dst *counts, src []int64) {
 	}
 }
 
-// excessOf is w−1 in units of 2^-40. The decoder bounds weights, so that it fits.
+// excessOf is w−1 in units of 2^-40. It fits: no weight exceeds event.MaxWeight.
 func excessOf(w float32) int64 {
 	return int64(math.RoundToEven((float64(w) - 1) * (1 << fixed.WeightBits)))
 }

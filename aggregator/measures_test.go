@@ -181,3 +181,30 @@ func TestAuctionsAddUp(t *testing.T) {
 		wantSame(t, fmt.Sprintf("seed %d", seed), &want, got)
 	}
 }
+
+// The largest weight must not run over any sum, of many candidates or winners.
+func TestLargestWeight(t *testing.T) {
+	const n = 50_000
+	p := NewPartition(Options{Levels: DefaultLevels()})
+	c := event.Candidates{ItemIDs: make([]uint64, n), Predictions: make([]float32, n), References: make([]float32, n)}
+	for i := range n {
+		c.Predictions[i], c.References[i] = 0.75, math.Float32frombits(1)
+	}
+	e := ordinaryAuction(c)
+	e.SampleWeight = event.MaxWeight
+	route := p.Route(e)
+	p.Candidates(route, e)
+	w := Winner{Route: route, TimeMs: start, Prediction: math.Nextafter32(1, 0), Weight: event.MaxWeight, CostMicros: 1 << 40, Families: -1}
+	for range n {
+		p.Winner(&w)
+	}
+	r := p.Flush()[0].Sums.Read()
+	wantNumber(t, "prediction_sum", known(r.Candidates.PredictionSum), 0.75*n*event.MaxWeight, true)
+	wantNumber(t, "log_mae", r.Candidates.LogMAE, math.Log(0.75)+149*math.Ln2, true)
+	wantNumber(t, "log_loss", r.Winners.LogLoss, 24*math.Ln2, true)
+	wantNumber(t, "brier", r.Winners.Brier, math.Pow(float64(w.Prediction), 2), true)
+	wantNumber(t, "cost_micros", known(r.Winners.CostMicros), n*(1<<40)*event.MaxWeight, true)
+	if q := r.Candidates.PredictionQuantiles["0.5"]; math.Abs(q.Value-0.75) > 0.0075 {
+		t.Errorf("median = %+v, want 0.75", q)
+	}
+}

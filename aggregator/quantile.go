@@ -2,8 +2,9 @@ package aggregator
 
 import "math"
 
-// ExcessBits are the binary places of a score histogram's excess weights.
-const ExcessBits = 20
+// ExcessBits are the binary places of a score histogram's excess weights. A bin
+// takes 10^8 candidates of the largest weight, and 10^11 of weight 1000.
+const ExcessBits = 16
 
 // quantile reads the q-quantile off a histogram. A value is taken as the middle
 // of its bin, within 0.8 %. Without weights it is the linear interpolation

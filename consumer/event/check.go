@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"math"
 	"slices"
 )
 
@@ -31,8 +30,8 @@ func (d *Decoder) checkPrediction(nowMs int64) Reason {
 			return d.fail(ReasonOutcome, "outcome of tower call %[2]d is unknown", "", i, 0)
 		}
 	}
-	if w := p.SampleWeight; !(w >= 0 && w <= math.MaxFloat32) {
-		return d.fail(ReasonWeight, "sample_weight is negative or not finite", "", 0, 0)
+	if w := p.SampleWeight; !(w >= 0 && w <= MaxWeight) {
+		return d.fail(ReasonWeight, "sample_weight is outside 0..%[2]d", "", MaxWeight, 0)
 	}
 	return d.checkCandidates()
 }

@@ -12,6 +12,10 @@ const MaxCandidates = 1 << 20
 // 64-bit mask.
 const MaxFamilies = 64
 
+// MaxWeight is the largest sample weight: sums of weighted numbers are integers
+// of fixed size, and one in a million is as thin as anyone samples.
+const MaxWeight = 1 << 20
+
 // MaxAheadMs is how far ahead of the clock an event time may lie, in
 // milliseconds.
 const MaxAheadMs = 3_600_000

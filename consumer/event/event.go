@@ -182,7 +182,7 @@ const (
 	ReasonColumns                    // columns of unequal length
 	ReasonIndex                      // an index outside its table
 	ReasonFamilies                   // more than 64 families, or bits beyond the families
-	ReasonWeight                     // sample weight negative, infinite or not a number
+	ReasonWeight                     // sample weight negative, above MaxWeight or not a number
 	ReasonPropensity                 // propensity outside 0..1, or not a number
 	ReasonDimension                  // a dimension named like a label of rampgauge's own, or empty
 	ReasonOutcome                    // a tower call with an unknown outcome or an empty tower

@@ -64,8 +64,9 @@ func TestPredictionReasons(t *testing.T) {
 		{"outcome unspecified", func(p *eventpb.Prediction) { p.TowerCalls[0].Outcome = 0 }, good, ""},
 		{"outcome 4", func(p *eventpb.Prediction) { p.TowerCalls[1].Outcome = 4 }, event.ReasonOutcome, "outcome of tower call 1 is unknown"},
 		{"no tower", func(p *eventpb.Prediction) { p.TowerCalls[1].Tower = "" }, event.ReasonOutcome, "tower of call 1 is empty"},
-		{"weight", func(p *eventpb.Prediction) { p.SampleWeight = math.MaxFloat32 }, good, ""},
-		{"weight negative", func(p *eventpb.Prediction) { p.SampleWeight = -1 }, event.ReasonWeight, "sample_weight is negative or not finite"},
+		{"weight", func(p *eventpb.Prediction) { p.SampleWeight = 1 << 20 }, good, ""},
+		{"weight too large", func(p *eventpb.Prediction) { p.SampleWeight = 1<<20 + 0.125 }, event.ReasonWeight, "sample_weight is outside 0..1048576"},
+		{"weight negative", func(p *eventpb.Prediction) { p.SampleWeight = -1 }, event.ReasonWeight, "sample_weight is outside 0..1048576"},
 		{"no candidates", func(p *eventpb.Prediction) { p.Candidates = nil }, good, ""},
 		{"empty candidates", func(p *eventpb.Prediction) { p.Candidates = &eventpb.Candidates{} }, good, ""},
 		{"two columns only", func(p *eventpb.Prediction) {

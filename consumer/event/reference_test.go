@@ -142,7 +142,7 @@ func wantPrediction(m *eventpb.Prediction, nowMs int64) (*event.Prediction, even
 		}
 		p.TowerCalls = append(p.TowerCalls, event.TowerCall{Tower: []byte(t.Tower), Outcome: event.Outcome(t.Outcome), LatencyUs: t.LatencyUs})
 	}
-	if !(m.SampleWeight >= 0) || math.IsInf(float64(m.SampleWeight), 0) {
+	if !(m.SampleWeight >= 0 && m.SampleWeight <= 1_048_576) {
 		return nil, event.ReasonWeight
 	}
 	if m.Candidates != nil {

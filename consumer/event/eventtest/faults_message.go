@@ -62,8 +62,8 @@ func predictionFaults() []fault {
 		onPrediction("ramp out of range", event.ReasonRamp, func(r *rand.Rand, p *eventpb.Prediction) {
 			(*pick(r, p.Assignments)).RampPercent = *pick(r, []float64{-1, -1e-300, 100.0001, 1e300, math.NaN(), math.Inf(1), math.Inf(-1)})
 		}),
-		onPrediction("weight negative or not finite", event.ReasonWeight, func(r *rand.Rand, p *eventpb.Prediction) {
-			p.SampleWeight = *pick(r, []float32{-1, -1e-40, nan32, inf32, -inf32})
+		onPrediction("weight negative, too large or not finite", event.ReasonWeight, func(r *rand.Rand, p *eventpb.Prediction) {
+			p.SampleWeight = *pick(r, []float32{-1, -1e-40, nan32, inf32, -inf32, 2e6, math.MaxFloat32})
 		}),
 		onPrediction("dimension named like a label", event.ReasonDimension, func(r *rand.Rand, p *eventpb.Prediction) {
 			p.Dimensions[*pick(r, append(event.DefaultLabelNames(), "__name__", "__"))] = "x"
