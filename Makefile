@@ -18,9 +18,8 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 INFO := github.com/prometheus/common/version
 LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
 
-# Packages that run goroutines, and those that have tests against a real broker.
-CONCURRENT := ./cmd/... ./consumer/... ./aggregator/... ./internal/api/... ./internal/app/... ./internal/config/... ./internal/eventfile/... ./internal/partition/... ./internal/telemetry/...
-ON_KAFKA = $(shell grep -rl --include='*_test.go' '^//go:build kafka' . | xargs -r -n1 dirname | sort -u)
+# Packages that run goroutines.
+CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/app ./internal/eventfile ./internal/telemetry
 
 STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
 
@@ -51,13 +50,14 @@ unit: ## Run the unit tests; among them are the checks of imports and of generat
 race: ## Run the tests of concurrent packages under the race detector, where there is a C compiler.
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null; then \
 		$(GO) test -race -short $(CONCURRENT); \
+		$(GO) test -race -short -run '^TestServiceWhileRecordsArrive$$' ./internal/e2e; \
 	else echo "no C compiler: not run"; fi
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 kafka: ## Run the integration tests against a real Kafka broker.
-	@if [ -z "$(ON_KAFKA)" ]; then echo "no tests with the tag kafka"; exit 1; fi; $(GO) test -tags kafka -p 1 -timeout 12m $(ON_KAFKA)
+	@GO='$(GO)' .ci/kafka
 
 metrics: $(PROMTOOL) ## Let promtool check /metrics of the demo.
 	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge
