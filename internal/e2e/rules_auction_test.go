@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -101,6 +102,22 @@ func auctionRules() []rule {
 			},
 		},
 		{
+			name: "a ramp step that returns begins anew",
+			messages: []proto.Message{
+				atRamp("a", 0, 50), atRamp("b", second, 20), atRamp("c", 3*second, 50), atRamp("d", 12*second, 50),
+			},
+			want: counts{candidates: 4},
+			check: func(t *testing.T, o *outcome) {
+				want := []aggregator.Experiment{{
+					Name: "x", FirstMs: t0, LastMs: t0 + 12*second,
+					Arms: []aggregator.Arm{{Name: "control", RampPercent: 50, SinceMs: t0 + 3*second}},
+				}}
+				if got := o.merged.Experiments(); !reflect.DeepEqual(got, want) {
+					t.Errorf("experiments: got %+v, want %+v", got, want)
+				}
+			},
+		},
+		{
 			name: "weights",
 			messages: []proto.Message{
 				change(withCall(auction("a", 1)), func(p *eventpb.Prediction) { p.SampleWeight = 3 }),
@@ -111,6 +128,14 @@ func auctionRules() []rule {
 			check: checkWeights,
 		},
 	}
+}
+
+// atRamp is an auction of one candidate at a time and a ramp step.
+func atRamp(id string, after int64, percent float64) *eventpb.Prediction {
+	return change(auction(id, 1), func(p *eventpb.Prediction) {
+		p.EventTimeMs += after
+		p.Assignments[0].RampPercent = percent
+	})
 }
 
 // checkWeights is Σwp = 3·0.25 + 0.75, Σwr = 3·0.5 + 0.5, Σwy = 3, costs of 100.
