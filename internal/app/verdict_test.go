@@ -44,8 +44,8 @@ func TestCoverageVerdict(t *testing.T) {
 		},
 		{
 			"more in the treatment counts as well", []string{"control", "treatment"},
-			map[string]aggregator.Reading{"control": reading(map[string]float64{"visits": 0.25}), "treatment": reading(map[string]float64{"visits": 0.5})},
-			"accepted feature_coverage: visits differs most: coverage 50.0 % in treatment, 25.0 % in control; " +
+			map[string]aggregator.Reading{"control": reading(map[string]float64{"visits": 0.25}), "treatment": reading(map[string]float64{"visits": 0.3001})},
+			"accepted feature_coverage: visits differs most: coverage 30.0 % in treatment, 25.0 % in control; " +
 				"calibration unknown in treatment, unknown in control (winners); unknown, unknown (candidates, against the reference)",
 		},
 		{
