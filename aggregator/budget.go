@@ -15,7 +15,8 @@ import (
 // that one of them has cut and another has not.
 //
 // All arms and ramps of one label set stay or leave together, so that whatever
-// is shown can be compared. Totals are not counted and never cut.
+// is shown can be compared. Totals are not counted and never cut. Cells whose
+// panes have all expired are not counted any more.
 type budget struct {
 	max       int
 	threshold uint64 // label sets ranked at or above have left
@@ -40,6 +41,7 @@ type ranked struct {
 	group group
 	rank  uint64
 	cells map[Key]struct{}
+	at    int // its place in the heap
 }
 
 func newBudget(maxCells int, evict func(Key)) *budget {
@@ -91,38 +93,77 @@ func (b *budget) cut(g group) {
 	}
 }
 
-func (b *budget) push(r *ranked) {
-	h := append(b.ranking, r)
-	for i := len(h) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if h[parent].rank >= h[i].rank {
-			break
-		}
-		h[parent], h[i] = h[i], h[parent]
-		i = parent
+// release gives back the place of a cell of which all panes have expired. What
+// has been cut stays out: it would come back with its beginning missing.
+func (b *budget) release(k Key) {
+	r := b.groups[k.group()]
+	if r == nil {
+		return
 	}
-	b.ranking = h
+	if _, ok := r.cells[k]; !ok {
+		return
+	}
+	delete(r.cells, k)
+	b.cells--
+	if len(r.cells) == 0 {
+		delete(b.groups, r.group)
+		b.remove(r.at)
+	}
+}
+
+func (b *budget) push(r *ranked) {
+	b.ranking = append(b.ranking, nil)
+	b.up(len(b.ranking)-1, r)
 }
 
 func (b *budget) pop() *ranked {
-	h := b.ranking
-	top, last := h[0], len(h)-1
-	h[0], h[last] = h[last], nil
-	h = h[:last]
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= last {
-			break
-		}
-		if child+1 < last && h[child+1].rank > h[child].rank {
-			child++
-		}
-		if h[i].rank >= h[child].rank {
-			break
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
-	}
-	b.ranking = h
+	top := b.ranking[0]
+	b.remove(0)
 	return top
 }
+
+// remove takes out of the heap what is at place i.
+func (b *budget) remove(i int) {
+	last := len(b.ranking) - 1
+	moved := b.ranking[last]
+	b.ranking[last] = nil
+	b.ranking = b.ranking[:last]
+	if i < last {
+		b.down(i, moved)
+		b.up(moved.at, moved)
+	}
+}
+
+// up puts r at place i, or above it where it ranks higher.
+func (b *budget) up(i int, r *ranked) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if b.ranking[parent].rank >= r.rank {
+			break
+		}
+		b.place(i, b.ranking[parent])
+		i = parent
+	}
+	b.place(i, r)
+}
+
+// down puts r at place i, or below it where it ranks lower.
+func (b *budget) down(i int, r *ranked) {
+	for {
+		child := 2*i + 1
+		if child >= len(b.ranking) {
+			break
+		}
+		if child+1 < len(b.ranking) && b.ranking[child+1].rank > b.ranking[child].rank {
+			child++
+		}
+		if r.rank >= b.ranking[child].rank {
+			break
+		}
+		b.place(i, b.ranking[child])
+		i = child
+	}
+	b.place(i, r)
+}
+
+func (b *budget) place(i int, r *ranked) { b.ranking[i], r.at = r, i }

@@ -86,14 +86,11 @@ func (m *Merged) Publish(source int32, newestMs int64, upserts []Upsert) {
 }
 
 func (m *Merged) apply(source int32, u *Upsert) {
-	if !m.budget.allow(u.Key) {
+	t := m.tracks[u.Key]
+	if t == nil && u.Sums == nil || !m.budget.allow(u.Key) {
 		return
 	}
-	t := m.tracks[u.Key]
 	if t == nil {
-		if u.Sums == nil {
-			return
-		}
 		t = &track{key: u.Key, windows: newWindows(len(m.opts.Windows))}
 		m.tracks[u.Key] = t
 	}
@@ -127,6 +124,7 @@ func (m *Merged) apply(source int32, u *Upsert) {
 		}
 		if len(t.panes) == 0 {
 			delete(m.tracks, u.Key) // what has expired is as if it had never been
+			m.budget.release(u.Key)
 		}
 	}
 	m.slideTrack(t)

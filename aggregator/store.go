@@ -128,6 +128,7 @@ func (s *paneStore) age(newest int64) {
 		t.panes = slices.Delete(t.panes, 0, kept)
 		if len(t.panes) == 0 {
 			delete(s.tracks, t.key)
+			s.budget.release(t.key)
 		}
 		s.rollUp(t, l.hourEdge(s.rolled), l.hourEdge(newest), newest)
 		s.rollUp(t, l.minuteEdge(s.rolled), l.minuteEdge(newest), newest)
