@@ -62,6 +62,8 @@ func (p *paged[P]) clone() paged[P] {
 	return paged[P]{octaves: slices.Clone(p.octaves), pages: slices.Clone(p.pages)}
 }
 
+func (p *paged[P]) reset() { p.octaves, p.pages = p.octaves[:0], p.pages[:0] }
+
 func merge[P page](dst, src *paged[P], combine func(d, s *P)) {
 	for i, octave := range src.octaves {
 		combine(dst.at(octave), &src.pages[i])

@@ -89,10 +89,10 @@ func (m *Merged) firstAfter(t *track, ms int64) int64 {
 	for _, e := range m.retained(t) {
 		start := m.opts.Levels.At(e.pane.StartMs, m.newest).StartMs
 		for _, p := range e.parts {
-			if f := p.sums.FirstMs; f != 0 && (first[start] == 0 || f < first[start]) {
+			if f := p.packed.firstMs; f != 0 && (first[start] == 0 || f < first[start]) {
 				first[start] = f
 			}
-			last[start] = max(last[start], p.sums.LastMs)
+			last[start] = max(last[start], p.packed.lastMs)
 		}
 	}
 	found := int64(math.MaxInt64)
@@ -113,10 +113,10 @@ func (m *Merged) firstAfter(t *track, ms int64) int64 {
 func (m *Merged) span(t *track) (first, last int64) {
 	for _, e := range m.retained(t) {
 		for _, p := range e.parts {
-			if f := p.sums.FirstMs; f != 0 && (first == 0 || f < first) {
+			if f := p.packed.firstMs; f != 0 && (first == 0 || f < first) {
 				first = f
 			}
-			last = max(last, p.sums.LastMs)
+			last = max(last, p.packed.lastMs)
 		}
 	}
 	return first, last

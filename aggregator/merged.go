@@ -13,8 +13,9 @@ import (
 type Upsert struct {
 	Key     Key
 	Pane    Pane
-	Version uint64 // of this source; readers keep the highest
-	Sums    *Sums  // nil removes the entry
+	Version uint64  // of this source; readers keep the highest
+	Sums    *Sums   // nil removes the entry
+	packed  *packed // the same, where the source has it
 	// Cut says that the source's budget has cut the labels of Key, in every arm
 	// and ramp, and all that rank above them. Pane and Sums are empty.
 	Cut bool
@@ -35,10 +36,11 @@ type Options struct {
 type Merged struct {
 	opts Options
 
-	mu     sync.RWMutex
-	newest int64 // newest event time published by any source, ms
-	tracks map[Key]*track
-	budget *budget
+	mu      sync.RWMutex
+	newest  int64 // newest event time published by any source, ms
+	tracks  map[Key]*track
+	budget  *budget
+	scratch Sums // of unpacked
 }
 
 // track is one cell over time.
@@ -57,7 +59,7 @@ type entry struct {
 type part struct {
 	source  int32
 	version uint64
-	sums    *Sums
+	packed  *packed
 }
 
 // NewMerged returns an empty Merged.
@@ -109,8 +111,11 @@ func (m *Merged) apply(source int32, u *Upsert) {
 	} else if e.parts[j].version >= u.Version {
 		return
 	}
-	old := e.parts[j].sums
-	e.parts[j].version, e.parts[j].sums = u.Version, u.Sums
+	old := m.unpacked(e.parts[j].packed)
+	e.parts[j].version, e.parts[j].packed = u.Version, u.packed
+	if u.packed == nil && u.Sums != nil {
+		e.parts[j].packed = pack(u.Sums)
+	}
 	for w := range t.windows {
 		if i >= t.windows[w].first {
 			t.windows[w].replace(old, u.Sums)
@@ -128,6 +133,16 @@ func (m *Merged) apply(source int32, u *Upsert) {
 		}
 	}
 	m.slideTrack(t)
+}
+
+// unpacked is a part's sums in the scratch of those who hold the write lock: it
+// is good until the next call. nil stays nil.
+func (m *Merged) unpacked(p *packed) *Sums {
+	if p == nil {
+		return nil
+	}
+	p.unpack(&m.scratch)
+	return &m.scratch
 }
 
 func comparePane(e entry, p Pane) int {
@@ -150,12 +165,12 @@ func (m *Merged) slideTrack(t *track) {
 		for win.first > 0 && m.endMs(&t.panes[win.first-1]) > from {
 			win.first--
 			for _, p := range t.panes[win.first].parts {
-				win.replace(nil, p.sums)
+				win.replace(nil, m.unpacked(p.packed))
 			}
 		}
 		for win.first < len(t.panes) && m.endMs(&t.panes[win.first]) <= from {
 			for _, p := range t.panes[win.first].parts {
-				win.replace(p.sums, nil)
+				win.replace(m.unpacked(p.packed), nil)
 			}
 			win.first++
 		}

@@ -15,7 +15,7 @@ func (m *Merged) recomputed(t *track, window time.Duration) *Sums {
 		e := &t.panes[i]
 		if m.opts.Levels.At(e.pane.StartMs, m.newest).EndMs() > from {
 			for _, p := range e.parts {
-				sum.Add(p.sums)
+				p.packed.addTo(&sum, &Sums{})
 			}
 		}
 	}

@@ -19,10 +19,10 @@ type Levels struct {
 	Retention time.Duration // age at which hours are dropped
 }
 
-// DefaultLevels are 10 s panes for two hours, minutes for two days, then hours
+// DefaultLevels are 10 s panes for half an hour, minutes for six hours, then hours
 // for thirty days.
 func DefaultLevels() Levels {
-	return Levels{Fine: 10 * time.Second, FineFor: 2 * time.Hour, MinuteFor: 48 * time.Hour, Retention: 720 * time.Hour}
+	return Levels{Fine: 10 * time.Second, FineFor: 30 * time.Minute, MinuteFor: 6 * time.Hour, Retention: 720 * time.Hour}
 }
 
 func floorTo(t, width int64) int64 {

@@ -96,6 +96,7 @@ func (m *Merged) bounds(q Query) (from, to int64) {
 func (m *Merged) sum(t *track, from, to int64) *Sums {
 	i, _ := slices.BinarySearchFunc(t.panes, from, func(e entry, from int64) int { return cmp.Compare(e.pane.StartMs, from) })
 	var total *Sums
+	var scratch Sums
 	for ; i < len(t.panes) && t.panes[i].pane.StartMs < to; i++ {
 		e := &t.panes[i]
 		mature := m.mature(e.pane)
@@ -103,9 +104,9 @@ func (m *Merged) sum(t *track, from, to int64) *Sums {
 			if total == nil {
 				total = &Sums{}
 			}
-			total.Add(p.sums)
+			p.packed.addTo(total, &scratch)
 			if mature {
-				total.Winners.Mature.add(p.sums.Winners.All)
+				total.Winners.Mature.add(p.packed.winners)
 			}
 		}
 	}

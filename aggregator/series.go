@@ -28,7 +28,7 @@ func (m *Merged) Windows() []WindowSums {
 			for i := t.windows[w].first; i < len(t.panes); i++ {
 				if e := &t.panes[i]; m.mature(e.pane) {
 					for _, p := range e.parts {
-						sums.Winners.Mature.add(p.sums.Winners.All)
+						sums.Winners.Mature.add(p.packed.winners)
 					}
 				}
 			}
@@ -52,6 +52,7 @@ func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error)
 	}
 	from, to := m.bounds(q)
 	out := map[string][]Point{}
+	var scratch Sums
 	for _, t := range tracks {
 		points := out[t.key.Arm]
 		for i := range t.panes {
@@ -66,9 +67,9 @@ func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error)
 				points = slices.Insert(points, k, Point{StartMs: start, Sums: &Sums{}})
 			}
 			for _, p := range e.parts {
-				points[k].Sums.Add(p.sums)
+				p.packed.addTo(points[k].Sums, &scratch)
 				if m.mature(e.pane) {
-					points[k].Sums.Winners.Mature.add(p.sums.Winners.All)
+					points[k].Sums.Winners.Mature.add(p.packed.winners)
 				}
 			}
 		}

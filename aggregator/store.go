@@ -25,10 +25,11 @@ type storeTrack struct {
 }
 
 type storedPane struct {
-	pane  Pane
-	sums  *Sums
-	owned bool // sums was made since the last flush and may be added to
-	dirty bool
+	pane   Pane
+	packed *packed // as of the last flush, nil before the first
+	sums   *Sums   // with what was added since, nil when nothing was
+	owned  bool    // sums is this pane's alone and may be added to
+	dirty  bool
 }
 
 type dirtyPane struct {
@@ -63,19 +64,31 @@ func (s *paneStore) addTo(t *storeTrack, pane Pane, delta *Sums) {
 	}
 	e := &t.panes[i]
 	switch {
-	case e.sums == nil:
+	case e.sums == nil && e.packed == nil:
 		e.sums = delta
+	case e.sums == nil:
+		e.sums, e.owned = &Sums{}, true
+		e.packed.unpack(e.sums)
+		e.sums.Add(delta)
 	case e.owned:
 		e.sums.Add(delta)
 	default:
-		e.sums = e.sums.Clone()
+		e.sums, e.owned = e.sums.Clone(), true
 		e.sums.Add(delta)
-		e.owned = true
 	}
 	if !e.dirty {
 		e.dirty = true
 		s.dirty = append(s.dirty, dirtyPane{t, pane})
 	}
+}
+
+// all is all that the pane holds.
+func (e *storedPane) all() *Sums {
+	if e.sums == nil {
+		e.sums = &Sums{}
+		e.packed.unpack(e.sums)
+	}
+	return e.sums
 }
 
 func (t *storeTrack) find(pane Pane) (int, bool) {
@@ -99,8 +112,10 @@ func (s *paneStore) flush(newest int64) []Upsert {
 			continue // rolled up, expired, or cut by the budget meanwhile
 		}
 		e := &d.track.panes[i]
-		e.dirty, e.owned = false, false
-		s.upserts = append(s.upserts, Upsert{Key: d.track.key, Pane: d.pane, Version: s.version, Sums: e.sums})
+		sums := e.all()
+		e.packed = pack(sums)
+		e.sums, e.dirty, e.owned = nil, false, false
+		s.upserts = append(s.upserts, Upsert{Key: d.track.key, Pane: d.pane, Version: s.version, Sums: sums, packed: e.packed})
 	}
 	s.dirty = s.dirty[:0]
 	if at := s.budget.cutAt; at != s.cutTold {
@@ -147,7 +162,7 @@ func (s *paneStore) rollUp(t *storeTrack, from, to, newest int64) {
 		}
 		s.tombstone(t, e.pane)
 		t.panes = slices.Delete(t.panes, i, i+1)
-		s.addTo(t, wide, e.sums)
+		s.addTo(t, wide, e.all())
 		// The wide pane sorts at or before i when it was new, so what was at
 		// i+1 may have moved: look for the place again.
 		i, _ = t.find(e.pane)

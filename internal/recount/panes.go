@@ -9,10 +9,10 @@ type Levels struct {
 	Fine, FineFor, MinuteFor, Retention time.Duration
 }
 
-// DefaultLevels are those of the service: 10 s for two hours, then minutes for
-// two days, then hours for thirty days.
+// DefaultLevels are those of the service: 10 s for half an hour, then minutes for
+// six hours, then hours for thirty days.
 func DefaultLevels() Levels {
-	return Levels{Fine: 10 * time.Second, FineFor: 2 * time.Hour, MinuteFor: 48 * time.Hour, Retention: 720 * time.Hour}
+	return Levels{Fine: 10 * time.Second, FineFor: 30 * time.Minute, MinuteFor: 6 * time.Hour, Retention: 720 * time.Hour}
 }
 
 // horizon is the event time before which panes are gone, a whole hour.

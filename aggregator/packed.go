@@ -1,0 +1,248 @@
+package aggregator
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+
+	"github.com/rampgauge/rampgauge/internal/fixed"
+)
+
+// packed is a Sums as bytes, a tenth of its size: what lies in panes is mostly
+// small counts and empty bins. It is immutable and shared. Beside the bytes
+// stands what is asked of many panes at once.
+type packed struct {
+	bytes           []byte
+	firstMs, lastMs int64
+	winners         Tally
+}
+
+func pack(s *Sums) *packed {
+	b := appendCandidates(make([]byte, 0, 1024), &s.Candidates)
+	b = appendWinners(b, &s.Winners)
+	b = binary.AppendUvarint(b, uint64(len(s.Towers)))
+	for i := range s.Towers {
+		t := &s.Towers[i]
+		b = appendString(b, t.Tower)
+		for k := range t.Outcomes {
+			b = appendTally(b, t.Outcomes[k])
+		}
+		b = appendHistogram(b, &t.Latency)
+	}
+	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, winners: s.Winners.All}
+}
+
+// unpack writes the sums into s, reusing its memory. Names in s are views of
+// the packed bytes.
+func (p *packed) unpack(s *Sums) {
+	r := unpacker{p.bytes}
+	s.FirstMs, s.LastMs = p.firstMs, p.lastMs
+	r.candidates(&s.Candidates)
+	r.winners(&s.Winners)
+	s.Towers = resized(s.Towers, r.count())
+	for i := range s.Towers {
+		t := &s.Towers[i]
+		t.Tower = r.string()
+		for k := range t.Outcomes {
+			t.Outcomes[k] = r.tally()
+		}
+		r.histogram(&t.Latency)
+	}
+}
+
+// addTo adds the sums to dst, by way of scratch.
+func (p *packed) addTo(dst, scratch *Sums) {
+	p.unpack(scratch)
+	dst.Add(scratch)
+}
+
+// resized returns a slice of length n that keeps the memory inside s's elements.
+func resized[T any](s []T, n int) []T {
+	if n <= cap(s) {
+		return s[:n]
+	}
+	return append(s[:cap(s)], make([]T, n-cap(s))...)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendInt128(b []byte, v fixed.Int128) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(b, v.Hi), v.Lo)
+}
+
+func appendTally(b []byte, t Tally) []byte {
+	return appendInt128(binary.AppendVarint(b, t.N), t.Excess)
+}
+
+// appendHistogram writes, for each octave, which of its bins are not empty and
+// their counts.
+func appendHistogram(b []byte, h *Histogram) []byte {
+	b = binary.AppendUvarint(b, uint64(len(h.octaves)))
+	for i, octave := range h.octaves {
+		var filled uint64
+		for k, n := range h.pages[i] {
+			if n != 0 {
+				filled |= 1 << k
+			}
+		}
+		b = binary.LittleEndian.AppendUint64(append(b, octave), filled)
+		for w := filled; w != 0; w &= w - 1 {
+			b = binary.AppendVarint(b, h.pages[i][bits.TrailingZeros64(w)])
+		}
+	}
+	return b
+}
+
+func appendBin(b []byte, bin *Bin) []byte {
+	return appendInt128(appendInt128(binary.AppendVarint(b, bin.N), bin.Prediction), bin.Reference)
+}
+
+func appendFamilies(b []byte, fs []FamilyTally) []byte {
+	b = binary.AppendUvarint(b, uint64(len(fs)))
+	for i := range fs {
+		b = appendTally(appendTally(appendString(b, fs[i].Family), fs[i].Listed), fs[i].Present)
+	}
+	return b
+}
+
+func appendCandidates(b []byte, c *CandidateSums) []byte {
+	b = appendTally(appendTally(b, c.All), c.WithReference)
+	for _, v := range []fixed.Int128{c.Prediction, c.Paired, c.Reference, c.AbsLog, c.Log} {
+		b = appendInt128(b, v)
+	}
+	b = appendHistogram(appendHistogram(b, &c.Scores), &c.ScoreExcess)
+	b = binary.AppendUvarint(b, uint64(len(c.Bins.octaves)))
+	for i, octave := range c.Bins.octaves {
+		b = append(b, octave)
+		for k := range c.Bins.pages[i] {
+			b = appendBin(b, &c.Bins.pages[i][k])
+		}
+	}
+	b = appendFamilies(b, c.Families)
+	b = binary.AppendUvarint(b, uint64(len(c.Versions)))
+	for i := range c.Versions {
+		v := &c.Versions[i]
+		b = appendTally(appendString(appendString(b, v.Query), v.Item), v.Tally)
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.Stages)))
+	for i := range c.Stages {
+		s := &c.Stages[i]
+		b = appendTally(appendString(appendString(b, s.Stage), s.OptimizationType), s.Tally)
+	}
+	return b
+}
+
+func appendWinners(b []byte, w *WinnerSums) []byte {
+	b = appendTally(appendTally(b, w.All), w.Labels)
+	for _, v := range []fixed.Int128{w.Prediction, w.Paired, w.Reference, w.LogLoss, w.Brier, w.Cost, w.Value} {
+		b = appendInt128(b, v)
+	}
+	b = binary.AppendUvarint(b, uint64(len(w.Bins.octaves)))
+	for i, octave := range w.Bins.octaves {
+		b = append(b, octave)
+		for k := range w.Bins.pages[i] {
+			bin := &w.Bins.pages[i][k]
+			b = appendTally(appendBin(b, &bin.Bin), bin.Labels)
+		}
+	}
+	return appendFamilies(b, w.Families)
+}
+
+// unpacker reads what pack wrote. The bytes never leave the process, so that
+// running out of them is a bug and panics.
+type unpacker struct{ b []byte }
+
+func (r *unpacker) varint() int64 {
+	v, n := binary.Varint(r.b)
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *unpacker) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *unpacker) count() int { return int(r.uvarint()) }
+
+func (r *unpacker) byte() byte {
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
+
+func (r *unpacker) string() string {
+	n := r.count()
+	s := unsafe.String(unsafe.SliceData(r.b), n)
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *unpacker) int128() fixed.Int128 { return fixed.Int128{Hi: r.varint(), Lo: r.uvarint()} }
+func (r *unpacker) tally() Tally         { return Tally{N: r.varint(), Excess: r.int128()} }
+
+func (r *unpacker) histogram(h *Histogram) {
+	h.reset()
+	for range r.count() {
+		h.octaves = append(h.octaves, r.byte())
+		h.pages = append(h.pages, [finePer]int64{})
+		page := &h.pages[len(h.pages)-1]
+		filled := binary.LittleEndian.Uint64(r.b)
+		r.b = r.b[8:]
+		for w := filled; w != 0; w &= w - 1 {
+			page[bits.TrailingZeros64(w)] = r.varint()
+		}
+	}
+}
+
+func (r *unpacker) bin() Bin {
+	return Bin{N: r.varint(), Prediction: r.int128(), Reference: r.int128()}
+}
+
+func (r *unpacker) families(fs []FamilyTally) []FamilyTally {
+	fs = resized(fs, r.count())
+	for i := range fs {
+		fs[i] = FamilyTally{Family: r.string(), Listed: r.tally(), Present: r.tally()}
+	}
+	return fs
+}
+
+func (r *unpacker) candidates(c *CandidateSums) {
+	c.All, c.WithReference = r.tally(), r.tally()
+	for _, v := range []*fixed.Int128{&c.Prediction, &c.Paired, &c.Reference, &c.AbsLog, &c.Log} {
+		*v = r.int128()
+	}
+	r.histogram(&c.Scores)
+	r.histogram(&c.ScoreExcess)
+	c.Bins.reset()
+	for range r.count() {
+		c.Bins.octaves = append(c.Bins.octaves, r.byte())
+		c.Bins.pages = append(c.Bins.pages, [coarsePer]Bin{r.bin(), r.bin(), r.bin(), r.bin()})
+	}
+	c.Families = r.families(c.Families)
+	c.Versions = resized(c.Versions, r.count())
+	for i := range c.Versions {
+		c.Versions[i] = VersionTally{Query: r.string(), Item: r.string(), Tally: r.tally()}
+	}
+	c.Stages = resized(c.Stages, r.count())
+	for i := range c.Stages {
+		c.Stages[i] = StageTally{Stage: r.string(), OptimizationType: r.string(), Tally: r.tally()}
+	}
+}
+
+func (r *unpacker) winners(w *WinnerSums) {
+	w.All, w.Labels, w.Mature = r.tally(), r.tally(), Tally{}
+	for _, v := range []*fixed.Int128{&w.Prediction, &w.Paired, &w.Reference, &w.LogLoss, &w.Brier, &w.Cost, &w.Value} {
+		*v = r.int128()
+	}
+	w.Bins.reset()
+	winnerBin := func() WinnerBin { return WinnerBin{r.bin(), r.tally()} }
+	for range r.count() {
+		w.Bins.octaves = append(w.Bins.octaves, r.byte())
+		w.Bins.pages = append(w.Bins.pages, [coarsePer]WinnerBin{winnerBin(), winnerBin(), winnerBin(), winnerBin()})
+	}
+	w.Families = r.families(w.Families)
+}
