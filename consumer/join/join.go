@@ -16,7 +16,10 @@ type Joiner struct {
 	tier   *tier
 	store  Store
 	// waiting finds the first row that waits for an auction.
-	waiting  map[ID]ID
+	waiting map[ID]ID
+	// waitingKept is how many of them there were when last looked through.
+	waitingKept int
+
 	horizons horizons
 	newest   int64 // newest event time of any stream, ms
 	counts   Counts
@@ -278,6 +281,7 @@ func (j *Joiner) Advance(newestMs int64) {
 	}
 	j.evictAuctions()
 	j.store.Evict(j.newest-j.attrib-2*j.window, j.opts.MemoryBytes/2)
+	j.forgetWaiting()
 }
 
 func (j *Joiner) passHorizon(row *Row, conversion ID) {
