@@ -267,11 +267,12 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 }
 
 // Advance counts as unmatched what has waited past its horizon by the newest
-// event time of the stream as a whole, and evicts what memory has no room for.
+// event time of all partitions, and evicts what memory has no room for by that
+// of the records taken: this partition may lag behind the others.
 func (j *Joiner) Advance(newestMs int64) {
-	j.observe(newestMs)
+	newestMs = max(newestMs, j.newest)
 	for {
-		id, conversion, ok := j.horizons.pop(j.newest)
+		id, conversion, ok := j.horizons.pop(newestMs)
 		if !ok {
 			break
 		}

@@ -26,8 +26,11 @@ var update = flag.Bool("update", false, "rewrite testdata/*.txt with what the jo
 //	i IMPRESSION AUCTION ITEM at=7s cost=9
 //	c IMPRESSION CONVERSION at=1m value=5 type=buy [retracted]
 //	advance 10m
+//	others 10m
 //	counts
 //
+// Advance is a commit after this partition has come so far, others is one after
+// the other partitions have.
 // Times are relative to one whole hour.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -144,6 +147,9 @@ func (s *script) command(words []string) {
 			Retracted: slices.Contains(names, "retracted"),
 		})
 	case "advance":
+		s.join.observe(epoch + s.duration(name(0)).Milliseconds())
+		s.join.Advance(0)
+	case "others":
 		s.join.Advance(epoch + s.duration(name(0)).Milliseconds())
 	case "counts":
 		s.sink.lines = append(s.sink.lines, describe(s.join.Counts())...)
