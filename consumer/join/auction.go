@@ -13,19 +13,29 @@ import (
 func (j *Joiner) Prediction(e *event.Prediction) {
 	j.observe(e.EventTimeMs)
 	id := makeID(e.AuctionID)
-	if j.items.repeats(&e.Candidates) {
-		j.dropRepeats(e)
-	}
+	conflict := j.items.repeats(&e.Candidates) && j.dropRepeats(&e.Candidates)
 	// Even when its auction is known: the part that it repeats may be gone, and
 	// a bucket that was dropped must not come back under the refs into it.
 	if e.EventTimeMs < j.tier.evicted {
 		j.counts.Streams[event.Predictions].Late++
 		return
 	}
-	if p := j.tier.head(id); p != nil && !j.dropKnown(e, p) {
+	route := j.sink.Route(e)
+	news := true
+	if p := j.tier.head(id); p != nil {
+		var contradicts bool
+		news, contradicts = j.dropKnown(e, p, route)
+		conflict = conflict || contradicts
+	}
+	if conflict {
+		j.counts.Streams[event.Predictions].Conflicting++
+	}
+	if !news {
+		if !conflict {
+			j.counts.Streams[event.Predictions].Duplicate++
+		}
 		return
 	}
-	route := j.sink.Route(e)
 	families := int32(-1)
 	if len(e.Candidates.FeaturesPresent) > 0 {
 		families = j.sink.Families(e)
@@ -42,11 +52,10 @@ func (j *Joiner) Prediction(e *event.Prediction) {
 	j.evictAuctions()
 }
 
-// dropRepeats drops all but the first of each item that a record lists twice.
-func (j *Joiner) dropRepeats(e *event.Prediction) {
-	c := &e.Candidates
+// dropRepeats drops all but the first of each item that a record lists twice,
+// and reports whether another one differs from it.
+func (j *Joiner) dropRepeats(c *event.Candidates) (conflict bool) {
 	first := map[uint64]int{}
-	conflict := false
 	j.keep = j.keep[:0]
 	for i, item := range c.ItemIDs {
 		k, seen := first[item]
@@ -57,17 +66,14 @@ func (j *Joiner) dropRepeats(e *event.Prediction) {
 		}
 		conflict = conflict || !sameCandidate(c, i, c.Predictions[k], referenceOf(c, k), featuresOf(c, k))
 	}
-	if conflict {
-		j.counts.Streams[event.Predictions].Conflicting++
-	}
 	keepOnly(c, j.keep)
+	return conflict
 }
 
-// dropKnown drops from e what earlier records of its auction have brought, and
-// reports whether anything is left to count.
-func (j *Joiner) dropKnown(e *event.Prediction, head *part) bool {
+// dropKnown drops from e what earlier records of its auction have brought. It
+// reports whether anything is left to count, and whether e contradicts them.
+func (j *Joiner) dropKnown(e *event.Prediction, head *part, route int32) (news, conflict bool) {
 	c := &e.Candidates
-	conflict := false
 	j.keep = j.keep[:0]
 	known := j.knownItems(head, c.Len())
 	for i, item := range c.ItemIDs {
@@ -75,22 +81,16 @@ func (j *Joiner) dropKnown(e *event.Prediction, head *part) bool {
 		switch {
 		case p == nil:
 			j.keep = append(j.keep, i)
-		case p.timeMs != e.EventTimeMs || p.weight != e.Weight() || !sameCandidate(c, i, prediction, reference, features):
+		case p.timeMs != e.EventTimeMs || p.weight != e.Weight() || p.route != route || !sameCandidate(c, i, prediction, reference, features):
 			conflict = true
 		}
 	}
 	newCalls := j.dropKnownCalls(e, head)
-	if conflict {
-		j.counts.Streams[event.Predictions].Conflicting++
-	}
 	if len(j.keep) == 0 && !newCalls {
-		if !conflict {
-			j.counts.Streams[event.Predictions].Duplicate++
-		}
-		return false
+		return false, conflict
 	}
 	keepOnly(c, j.keep)
-	return true
+	return true, conflict
 }
 
 type known func(item uint64) (prediction, reference float32, features uint64, p *part)

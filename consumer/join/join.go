@@ -251,7 +251,7 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 		return true
 	}
 	if c.State&Seen != 0 {
-		if c.TimeMs == e.EventTimeMs && c.Value == e.ValueMicros {
+		if c.TimeMs == e.EventTimeMs && c.Value == e.ValueMicros && j.isCounted(e) == (c.State&Counted != 0) {
 			counts.Duplicate++
 		} else {
 			counts.Conflicting++
@@ -260,10 +260,15 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 	}
 	c.State |= Seen
 	c.TimeMs, c.Value = e.EventTimeMs, e.ValueMicros
-	if len(j.opts.ConversionTypes) == 0 || slices.Contains(j.opts.ConversionTypes, string(e.ConversionType)) {
+	if j.isCounted(e) {
 		c.State |= Counted
 	}
 	return true
+}
+
+// isCounted reports whether a conversion's type is one that counts.
+func (j *Joiner) isCounted(e *event.Conversion) bool {
+	return len(j.opts.ConversionTypes) == 0 || slices.Contains(j.opts.ConversionTypes, string(e.ConversionType))
 }
 
 // Advance counts as unmatched what has waited past its horizon by the newest
