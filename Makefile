@@ -19,7 +19,7 @@ INFO := github.com/prometheus/common/version
 LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
 
 # Packages that run goroutines.
-CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/app ./internal/eventfile ./internal/telemetry
+CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./internal/telemetry
 
 STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
 

@@ -94,7 +94,7 @@ func Produce(ctx context.Context, o ProduceOptions) (Counts, error) {
 		// Keys of all three topics go to the same partition number.
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
-		kgo.ProducerLinger(5*time.Millisecond),
+		kgo.ProducerLinger(50*time.Millisecond),
 		kgo.MaxBufferedRecords(100_000),
 		kgo.UnknownTopicRetries(20), // a topic just created is not known everywhere at once
 		kgo.MaxBufferedBytes(maxBufferedBytes),
