@@ -87,6 +87,21 @@ func TestWrongFlags(t *testing.T) {
 	}
 }
 
+// Two problems of one failure stay on one line.
+func TestJoinedErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"predictions.pb", "predictions.ndjson", "impressions.pb", "impressions.ndjson"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := rampgauge(t.Context(), "produce", dir)
+	if code != exitError || stdout != "" || strings.Count(stderr, "\n") != 1 ||
+		!strings.Contains(stderr, "both hold predictions") || !strings.Contains(stderr, "both hold impressions") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"produce", "-h"}} {
 		code, stdout, stderr := rampgauge(t.Context(), args...)
