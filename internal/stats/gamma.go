@@ -63,33 +63,39 @@ func gammaFraction(a, x float64) float64 {
 	return math.Min(1, h*gammaFront(a, x))
 }
 
-// GammaQuantile is the x with GammaP(a, x) = p, for a > 0 and 0 < p < 1: a
-// Wilson–Hilferty start, then bisection inside a bracket, which cannot leave
-// the root however flat the function is.
+// GammaQuantile is the x with GammaP(a, x) = p, for a > 0 and 0 < p < 1, and 0
+// where that is below 1e-300: Newton steps from the Wilson–Hilferty
+// approximation, inside a bracket that is halved where a step would leave it.
 func GammaQuantile(a, p float64) float64 {
 	z := math.Sqrt2 * math.Erfinv(2*p-1)
 	k := 1 / (9 * a)
-	guess := a * math.Pow(math.Max(1-k+z*math.Sqrt(k), 1e-3), 3)
-	lo, hi := guess/2, guess*2
-	for GammaP(a, lo) > p {
-		lo /= 2
-		if lo < 1e-300 {
+	x := a * math.Pow(math.Max(1-k+z*math.Sqrt(k), 1e-3), 3)
+	lo, hi := 0.0, math.Inf(1)
+	for range 1000 {
+		if x < 1e-300 {
 			return 0
 		}
-	}
-	for GammaP(a, hi) < p {
-		hi *= 2
-	}
-	for range 200 {
-		mid := (lo + hi) / 2
-		if mid <= lo || mid >= hi {
-			break
-		}
-		if GammaP(a, mid) < p {
-			lo = mid
+		excess := GammaP(a, x) - p
+		if excess < 0 {
+			lo = x
 		} else {
-			hi = mid
+			hi = x
 		}
+		next := x - excess*x/gammaFront(a, x)
+		if !(next > lo && next < hi) {
+			switch {
+			case math.IsInf(hi, 1):
+				next = 2 * x
+			case lo == 0:
+				next = x / 16
+			default:
+				next = (lo + hi) / 2
+			}
+		}
+		if math.Abs(next-x) <= 4e-16*x {
+			return next
+		}
+		x = next
 	}
-	return (lo + hi) / 2
+	return x
 }
