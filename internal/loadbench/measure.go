@@ -239,10 +239,15 @@ func median(us []usage) usage {
 	return us[len(us)/2]
 }
 
+// memorySpan is the event time of the shorter memory run: long enough for every
+// tier to fill up and for panes to roll up, so that it ends in the steady state.
+const memorySpan = 8 * time.Hour
+
 // benchMemory compares the memory of a run with that of one many times as long
 // at the same event-time density.
 func benchMemory(ctx context.Context, o *options) error {
 	w := o.workloads()[0]
+	w.bench.AuctionsPerSecond = float64(w.bench.Auctions) / memorySpan.Seconds()
 	var rss [2]int64
 	for i, times := range []int{1, o.longer} {
 		longer := w

@@ -60,7 +60,7 @@ type Core struct {
 // maxPending is how many cells may wait for a commit: a backlog runs through
 // event time faster than the commit interval, and its panes are best published
 // while they are few.
-const maxPending = 4096
+const maxPending = 256
 
 // New returns an empty Core, whose state begins with the topics' oldest records.
 func New(opts Options) *Core {
