@@ -73,13 +73,13 @@ type stageTable struct{ stages, types []string }
 // Route numbers the cells that an auction counts in.
 func (p *Partition) Route(e *event.Prediction) Route {
 	p.routeIDs.start()
+	p.routeIDs.scratch = binary.AppendUvarint(p.routeIDs.scratch, uint64(len(e.Assignments)))
 	for i := range e.Assignments {
 		a := &e.Assignments[i]
 		p.routeIDs.bytes(a.Experiment)
 		p.routeIDs.bytes(a.Arm)
 		p.routeIDs.float(a.RampPercent)
 	}
-	p.routeIDs.scratch = append(p.routeIDs.scratch, 0xff)
 	for i := range e.Dimensions {
 		if d := &e.Dimensions[i]; p.opts.EachDimension || p.keeps(d.Key) {
 			p.routeIDs.bytes(d.Key)
