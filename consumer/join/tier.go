@@ -22,6 +22,7 @@ type tier struct {
 	free    [][]uint64 // chunks of chunkWords
 	chunks  int        // in buckets
 	other   int64      // bytes of chunks of other sizes, in buckets
+	usual   int        // words in the bucket evicted last
 	evicted int64      // event time before which buckets have been dropped, ms
 }
 
@@ -32,8 +33,9 @@ type bucket struct {
 }
 
 // chunkWords is the size of a chunk. A part that is larger gets one of its own,
-// and a bucket's first chunks are smaller, each twice the one before: a thin
-// stream fills many buckets with a few parts each.
+// and a bucket's first chunks are smaller, each twice the one before, unless the
+// last bucket filled a whole one: a thin stream fills many buckets with a few
+// parts each.
 const (
 	chunkWords      = 1 << 16
 	firstChunkWords = 1 << 8
@@ -193,7 +195,7 @@ func (t *tier) alloc(number uint32, words int) (ref, *part) {
 	last := len(b.chunks) - 1
 	if last < 0 || len(b.chunks[last])+words > cap(b.chunks[last]) {
 		size := chunkWords
-		if doublings := len(b.chunks); doublings < 8 {
+		if doublings := len(b.chunks); doublings < 8 && t.usual < chunkWords {
 			size = firstChunkWords << doublings
 		}
 		b.chunks = append(b.chunks, t.newChunk(max(size, words)))
@@ -231,7 +233,9 @@ func (t *tier) evict(ms int64) bool {
 		return false
 	}
 	b := t.buckets[oldest]
+	t.usual = 0
 	for i, chunk := range b.chunks {
+		t.usual += len(chunk)
 		for at := 0; at < len(chunk); {
 			p := (*part)(unsafe.Pointer(&chunk[at]))
 			t.forget(p, makeRef(oldest, i, at))
