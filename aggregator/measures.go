@@ -21,8 +21,6 @@ type measures struct {
 
 	stages     int32 // stage table, -1: none
 	stageCount []int64
-
-	second []int64 // scratch of the counts
 }
 
 func (m *measures) take(p *Partition, e *event.Prediction) {
@@ -35,7 +33,7 @@ func (m *measures) take(p *Partition, e *event.Prediction) {
 	m.versions = -1
 	if len(c.ItemVersionIdx) > 0 {
 		m.versions = p.versionTable(e)
-		m.versionCount = m.tally(c.ItemVersionIdx, len(c.ItemVersions), m.versionCount)
+		m.versionCount = tally(c.ItemVersionIdx, len(c.ItemVersions), m.versionCount)
 	}
 	m.stages = -1
 	if len(c.StageIdx) > 0 {
@@ -85,45 +83,64 @@ func (m *measures) addLogs(predictions, references []float32) {
 }
 
 // countStages counts the candidates of each pair of deepest stage and
-// optimization type, with two counters for each as tally does.
+// optimization type, as tally does.
 func (m *measures) countStages(c *event.Candidates) {
 	if len(c.OptTypeIdx) == 0 {
-		m.stageCount = m.tally(c.StageIdx, len(c.Stages), m.stageCount)
+		m.stageCount = tally(c.StageIdx, len(c.Stages), m.stageCount)
 		return
 	}
 	types := len(c.OptTypes)
 	m.stageCount = zeroed(m.stageCount, len(c.Stages)*types)
-	m.second = zeroed(m.second, len(m.stageCount))
-	first, second := m.stageCount, m.second
-	stages, optTypes := c.StageIdx, c.OptTypeIdx
-	for ; len(stages) >= 2 && len(optTypes) >= 2; stages, optTypes = stages[2:], optTypes[2:] {
-		first[int(stages[0])*types+int(optTypes[0])]++
-		second[int(stages[1])*types+int(optTypes[1])]++
+	stages, optTypes := c.StageIdx, c.OptTypeIdx[:len(c.StageIdx)]
+	if len(m.stageCount) > lanes {
+		for i, s := range stages {
+			m.stageCount[int(s)*types+int(optTypes[i])]++
+		}
+		return
 	}
-	for i, s := range stages {
-		first[int(s)*types+int(optTypes[i])]++
-	}
-	for i, n := range second {
-		first[i] += n
+	for len(stages) > 0 {
+		n := min(len(stages), laneMax)
+		var counts uint64
+		for i, s := range stages[:n] {
+			counts += 1 << ((s*uint32(types) + optTypes[i]) * laneBits & 63)
+		}
+		addLanes(m.stageCount, counts)
+		stages, optTypes = stages[n:], optTypes[n:]
 	}
 }
 
-// tally counts how often each index below size occurs, into dst's memory. Two
-// counters for each index, in turn: most candidates share their index, and a
-// counter that was just written is slow to be read again.
-func (m *measures) tally(indexes []uint32, size int, dst []int64) []int64 {
+// A word holds eight counters of eight bits. Adding to one costs a shift and an
+// addition, where a counter in memory that was just written is slow to be read
+// again; and most candidates share their index.
+const (
+	lanes    = 8
+	laneBits = 8
+	laneMax  = 1<<laneBits - 1
+)
+
+func addLanes(dst []int64, counts uint64) {
+	for i := range dst {
+		dst[i] += int64(counts >> (i * laneBits) & laneMax)
+	}
+}
+
+// tally counts how often each index below size occurs, into dst's memory.
+func tally(indexes []uint32, size int, dst []int64) []int64 {
 	dst = zeroed(dst, size)
-	m.second = zeroed(m.second, size)
-	second := m.second
-	for ; len(indexes) >= 2; indexes = indexes[2:] {
-		dst[indexes[0]]++
-		second[indexes[1]]++
+	if size > lanes {
+		for _, v := range indexes {
+			dst[v]++
+		}
+		return dst
 	}
-	for _, v := range indexes {
-		dst[v]++
-	}
-	for i, n := range second {
-		dst[i] += n
+	for len(indexes) > 0 {
+		n := min(len(indexes), laneMax)
+		var counts uint64
+		for _, v := range indexes[:n] {
+			counts += 1 << (v * laneBits & 63)
+		}
+		addLanes(dst, counts)
+		indexes = indexes[n:]
 	}
 	return dst
 }
