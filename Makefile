@@ -59,8 +59,8 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 kafka: ## Run the integration tests against a real Kafka broker.
 	@GO='$(GO)' .ci/kafka
 
-metrics: $(PROMTOOL) ## Let promtool check /metrics of the demo.
-	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge
+metrics: $(PROMTOOL) ## Let promtool check /metrics, of the demo and with every metric filled.
+	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge ./internal/api/exposition
 
 lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 	@$(GOLANGCI_LINT) run ./...

@@ -130,7 +130,8 @@ type Join struct {
 	// Conversion types that make a label. Empty: all.
 	ConversionTypes []string `yaml:"conversion_types"`
 	// Memory below which nothing is evicted from the tier of auctions that wait
-	// for impressions. What is evicted is read from the topic again when needed.
+	// for impressions. Beyond it the oldest are forgotten, and a record older than
+	// what was forgotten counts as `late` and is in no number.
 	Memory Size `yaml:"memory"`
 }
 

@@ -99,12 +99,10 @@ func (c *Core) Handle(s event.Stream, records []consumer.Record) error {
 }
 
 func (c *Core) handle(s event.Stream, r *consumer.Record, now int64) {
-	c.report.Consumed[s]++
 	if r.Offset < c.next[s] {
-		// A fetch after a restart may begin before the offset asked for.
-		c.report.Consumed[s]--
-		return
+		return // a fetch after a restart may begin before the offset asked for
 	}
+	c.report.Consumed[s]++
 	c.next[s] = r.Offset + 1
 	reason := event.ReasonKey
 	if len(r.Key) > 0 {

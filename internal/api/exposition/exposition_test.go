@@ -79,12 +79,12 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// TestPromtoolCheckMetrics needs the promtool binary, which RAMPGAUGE_PROMTOOL
+// TestPromtoolCheckMetrics needs the promtool binary, which PROMTOOL
 // names; without the variable it says that it was skipped.
 func TestPromtoolCheckMetrics(t *testing.T) {
-	promtool := os.Getenv("RAMPGAUGE_PROMTOOL")
+	promtool := os.Getenv("PROMTOOL")
 	if promtool == "" {
-		t.Skip("RAMPGAUGE_PROMTOOL does not name a promtool binary: promtool check metrics was NOT run")
+		t.Skip("PROMTOOL does not name a promtool binary: promtool check metrics was NOT run")
 	}
 	_, body := scrape(t, options(apitest.Ramp(600)), "")
 	cmd := exec.CommandContext(t.Context(), promtool, "check", "metrics")
