@@ -58,6 +58,11 @@ func (p *paged[P]) at(octave uint8) *P {
 	return &p.pages[i]
 }
 
+// grow makes room for n more pages, so that adding them moves none.
+func (p *paged[P]) grow(n int) {
+	p.octaves, p.pages = slices.Grow(p.octaves, n), slices.Grow(p.pages, n)
+}
+
 func (p *paged[P]) clone() paged[P] {
 	return paged[P]{octaves: slices.Clone(p.octaves), pages: slices.Clone(p.pages)}
 }

@@ -41,6 +41,8 @@ func (p *Partition) sums(c *cell) *Sums {
 // sums adds the table's bins to cs and returns Σp and Σr.
 func (t *scoreTable) sums(cs *CandidateSums) (prediction, reference fixed.Int128) {
 	t.fold()
+	cs.Scores.grow(len(t.octaves))
+	cs.Bins.grow(len(t.octaves))
 	for i, octave := range t.octaves {
 		page := &t.pages[i]
 		fine := cs.Scores.at(octave)
@@ -62,6 +64,7 @@ func (t *scoreTable) sums(cs *CandidateSums) (prediction, reference fixed.Int128
 func (p *Partition) nameFamilies(dst *[]FamilyTally, covs []coverage) {
 	for i := range covs {
 		covs[i].bits.drain(&covs[i].present)
+		*dst = slices.Grow(*dst, len(p.families[covs[i].table]))
 		for f, name := range p.families[covs[i].table] {
 			t := keyed(dst, &FamilyTally{Family: name}, compareFamilies)
 			t.Listed.count(covs[i].listed, 0)

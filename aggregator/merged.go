@@ -41,6 +41,7 @@ type Merged struct {
 	tracks  map[Key]*track
 	budget  *budget
 	scratch Sums // of unpacked
+	packer  packer
 }
 
 // track is one cell over time.
@@ -114,7 +115,7 @@ func (m *Merged) apply(source int32, u *Upsert) {
 	old := m.unpacked(e.parts[j].packed)
 	e.parts[j].version, e.parts[j].packed = u.Version, u.packed
 	if u.packed == nil && u.Sums != nil {
-		e.parts[j].packed = pack(u.Sums)
+		e.parts[j].packed = m.packer.pack(u.Sums)
 	}
 	for w := range t.windows {
 		if i >= t.windows[w].first {

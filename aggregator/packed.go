@@ -17,8 +17,11 @@ type packed struct {
 	winners         Tally
 }
 
-func pack(s *Sums) *packed {
-	b := appendCandidates(make([]byte, 0, 1024), &s.Candidates)
+// packer packs Sums, one after the other.
+type packer struct{ scratch []byte }
+
+func (w *packer) pack(s *Sums) *packed {
+	b := appendCandidates(w.scratch[:0], &s.Candidates)
 	b = appendWinners(b, &s.Winners)
 	b = binary.AppendUvarint(b, uint64(len(s.Towers)))
 	for i := range s.Towers {
@@ -29,6 +32,7 @@ func pack(s *Sums) *packed {
 		}
 		b = appendHistogram(b, &t.Latency)
 	}
+	w.scratch = b
 	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, winners: s.Winners.All}
 }
 
@@ -186,7 +190,9 @@ func (r *unpacker) tally() Tally         { return Tally{N: r.varint(), Excess: r
 
 func (r *unpacker) histogram(h *Histogram) {
 	h.reset()
-	for range r.count() {
+	n := r.count()
+	h.grow(n)
+	for range n {
 		h.octaves = append(h.octaves, r.byte())
 		h.pages = append(h.pages, [finePer]int64{})
 		page := &h.pages[len(h.pages)-1]
@@ -218,7 +224,9 @@ func (r *unpacker) candidates(c *CandidateSums) {
 	r.histogram(&c.Scores)
 	r.histogram(&c.ScoreExcess)
 	c.Bins.reset()
-	for range r.count() {
+	n := r.count()
+	c.Bins.grow(n)
+	for range n {
 		c.Bins.octaves = append(c.Bins.octaves, r.byte())
 		c.Bins.pages = append(c.Bins.pages, [coarsePer]Bin{r.bin(), r.bin(), r.bin(), r.bin()})
 	}
@@ -239,8 +247,10 @@ func (r *unpacker) winners(w *WinnerSums) {
 		*v = r.int128()
 	}
 	w.Bins.reset()
+	n := r.count()
+	w.Bins.grow(n)
 	winnerBin := func() WinnerBin { return WinnerBin{r.bin(), r.tally()} }
-	for range r.count() {
+	for range n {
 		w.Bins.octaves = append(w.Bins.octaves, r.byte())
 		w.Bins.pages = append(w.Bins.pages, [coarsePer]WinnerBin{winnerBin(), winnerBin(), winnerBin(), winnerBin()})
 	}

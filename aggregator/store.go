@@ -15,6 +15,7 @@ type paneStore struct {
 	version uint64
 	dirty   []dirtyPane
 	upserts []Upsert
+	packer  packer
 	rolled  int64 // newest event time at the last roll-up
 	cutTold group // where the budget had cut at the last flush
 }
@@ -113,7 +114,7 @@ func (s *paneStore) flush(newest int64) []Upsert {
 		}
 		e := &d.track.panes[i]
 		sums := e.all()
-		e.packed = pack(sums)
+		e.packed = s.packer.pack(sums)
 		e.sums, e.dirty, e.owned = nil, false, false
 		s.upserts = append(s.upserts, Upsert{Key: d.track.key, Pane: d.pane, Version: s.version, Sums: sums, packed: e.packed})
 	}

@@ -40,6 +40,7 @@ func (t *countTable) count(v float32) {
 }
 
 func (t *countTable) addTo(h *Histogram) {
+	h.grow(len(t.octaves))
 	for i, octave := range t.octaves {
 		page := h.at(octave)
 		for k, n := range t.pages[i] {

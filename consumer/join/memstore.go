@@ -11,6 +11,7 @@ type MemStore struct {
 	convs     []memConversion // 1-based; 0 is none
 	freeConvs uint32          // head of the list of free ones
 	buckets   map[int64][]uint32
+	spare     []uint32 // the memory of a bucket that was dropped
 	evicted   int64
 	used      int64
 }
@@ -64,7 +65,11 @@ func (s *MemStore) Put(row *Row, timeMs int64) {
 		i = uint64(added) + 1
 		s.index.put(row.ID, i)
 		b := timeMs / rowBucketMs
-		s.buckets[b] = append(s.buckets[b], added)
+		rows, old := s.buckets[b]
+		if !old {
+			rows, s.spare = s.spare, nil
+		}
+		s.buckets[b] = append(rows, added)
 	}
 	m := s.at(uint32(i - 1))
 	m.facts = row.Facts
@@ -125,9 +130,11 @@ func (s *MemStore) Evict(ms, bytes int64) {
 		if len(s.buckets) == 0 || (oldest+1)*rowBucketMs > ms {
 			return
 		}
-		for _, i := range s.buckets[oldest] {
+		rows := s.buckets[oldest]
+		for _, i := range rows {
 			s.drop(i)
 		}
+		s.spare = rows[:0]
 		delete(s.buckets, oldest)
 		s.evicted = max(s.evicted, (oldest+1)*rowBucketMs)
 	}
