@@ -64,22 +64,18 @@ func (m *measures) takeLogs(c *event.Candidates) {
 }
 
 func (m *measures) addLogs(predictions, references []float32) {
-	var abs, sum, referenced int64
-	references = references[:len(predictions)]
-	for i, p := range predictions {
-		r := references[i]
-		if r == 0 {
-			m.unpaired.AddInt64(toProb(p))
-			continue
-		}
-		referenced++
-		d := fixed.LogRatio(p, r)
-		sum += d
-		abs += max(d, -d)
-	}
-	m.referenced += referenced
+	sum, abs, pairs := fixed.LogRatios(predictions, references)
+	m.referenced += pairs
 	m.absLog.AddInt64(abs)
 	m.log.AddInt64(sum)
+	if pairs == int64(len(predictions)) {
+		return
+	}
+	for i, p := range predictions {
+		if references[i] == 0 {
+			m.unpaired.AddInt64(toProb(p))
+		}
+	}
 }
 
 // countStages counts the candidates of each pair of deepest stage and

@@ -86,13 +86,33 @@ const roundingMagic = 0x1.8p52
 // below one unit. It takes the logarithm of the quotient as Ln does, with the
 // same care for equal bits everywhere.
 func LogRatio(p, r float32) int64 {
-	bits := math.Float64bits(float64(p) / float64(r))
-	entry := &ratioTable[bits>>(52-ratioTableBits)&(1<<ratioTableBits-1)]
-	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52)
-	z := float64(m*entry.inverse) - 1
-	series := float64(z*ratioOne) - float64(float64(z*z)*(ratioOne/2-float64(z*(ratioOne/3.0))))
-	v := float64(float64(int(bits>>52)-1023)*(math.Ln2*ratioOne)) + entry.log + series
-	return int64(math.Float64bits(v+roundingMagic)) - int64(math.Float64bits(roundingMagic))
+	sum, _, _ := LogRatios([]float32{p}, []float32{r})
+	return sum
+}
+
+// LogRatios sums LogRatio and its magnitude over the pairs whose r is not 0, and
+// counts them. There are at most 2^15 pairs, so that 64 bits hold the sums.
+func LogRatios(ps, rs []float32) (sum, abs, pairs int64) {
+	rs = rs[:len(ps)]
+	// Written out: the compiler takes it for too long to be inlined, and a call
+	// for each pair costs as much as the logarithm.
+	for i, p := range ps {
+		r := rs[i]
+		if r == 0 {
+			continue
+		}
+		bits := math.Float64bits(float64(p) / float64(r))
+		entry := &ratioTable[bits>>(52-ratioTableBits)&(1<<ratioTableBits-1)]
+		m := math.Float64frombits(bits&(1<<52-1) | 1023<<52)
+		z := float64(m*entry.inverse) - 1
+		series := float64(z*ratioOne) - float64(float64(z*z)*(ratioOne/2-float64(z*(ratioOne/3.0))))
+		v := float64(float64(int(bits>>52)-1023)*(math.Ln2*ratioOne)) + entry.log + series
+		d := int64(math.Float64bits(v+roundingMagic)) - int64(math.Float64bits(roundingMagic))
+		sum += d
+		abs += max(d, -d)
+		pairs++
+	}
+	return sum, abs, pairs
 }
 
 // Loss is −ln x in units of 2^-52, for the x in (0, 1] that a prediction gave

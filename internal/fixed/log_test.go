@@ -3,6 +3,7 @@ package fixed
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -50,17 +51,30 @@ func TestLogRatio(t *testing.T) {
 	}
 }
 
-func BenchmarkLogRatio(b *testing.B) {
+func TestLogRatios(t *testing.T) {
+	p := []float32{0.25, 0.5, 0.1, 0.2}
+	r := []float32{0.5, 0.25, 0, 0.1}
+	sum, abs, pairs := LogRatios(p, r)
+	var wantSum, wantAbs int64
+	for _, i := range []int{0, 1, 3} {
+		d := LogRatio(p[i], r[i])
+		wantSum += d
+		wantAbs += max(d, -d)
+	}
+	if sum != wantSum || abs != wantAbs || pairs != 3 {
+		t.Errorf("LogRatios = %d, %d, %d, want %d, %d, 3", sum, abs, pairs, wantSum, wantAbs)
+	}
+}
+
+func BenchmarkLogRatios(b *testing.B) {
 	p := make([]float32, 1024)
 	for i := range p {
 		p[i] = float32(i+1) / 1100
 	}
-	var sum int64
+	r := slices.Clone(p)
+	slices.Reverse(r)
 	for b.Loop() {
-		for i := range p {
-			sum += LogRatio(p[i], p[1023-i])
-		}
+		LogRatios(p, r)
 	}
-	_ = sum
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/candidate")
 }

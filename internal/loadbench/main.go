@@ -41,8 +41,8 @@ func main() {
 	flag.StringVar(&o.brokers, "brokers", "", "with -floor: where to read")
 	flag.StringVar(&o.end, "end", "", "with -floor: records to read of each stream")
 	flag.StringVar(&o.profile, "profile", "", "with -floor: write a CPU profile here")
-	flag.IntVar(&o.candidates, "candidates", 20_000_000, "candidates of the load with 100 candidates a record")
-	flag.IntVar(&o.singles, "singles", 2_000_000, "predictions of the load with 1 candidate a record")
+	flag.IntVar(&o.candidates, "candidates", 120_000_000, "candidates of the load with 100 candidates a record")
+	flag.IntVar(&o.singles, "singles", 4_000_000, "predictions of the load with 1 candidate a record")
 	flag.IntVar(&o.partitions, "partitions", 2, "partitions of each topic")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each process; the median counts")
 	flag.IntVar(&o.longer, "longer", 0, "also compare the memory of a run this many times as long")
@@ -64,33 +64,46 @@ func main() {
 type workload struct {
 	name  string
 	bench simulate.BenchOptions
+	// retention is that of the measured service.
+	retention time.Duration
 }
+
+// expires says whether the load covers more event time than the service keeps.
+func (w *workload) expires() bool {
+	return float64(w.bench.Auctions)/w.bench.AuctionsPerSecond > w.retention.Seconds()
+}
+
+// retention is longer than any load whose speed is measured.
+const retention = 720 * time.Hour
 
 func (o *options) workloads() []workload {
 	hundred := simulate.DefaultBenchOptions()
 	hundred.Candidates = 100
 	hundred.Auctions = o.candidates / 100
-	hundred.AuctionsPerSecond = benchDensity(hundred.Auctions)
+	hundred.AuctionsPerSecond = hundredPerSecond
 	single := simulate.DefaultBenchOptions()
 	single.Candidates = 1
 	single.Auctions = o.singles
-	single.AuctionsPerSecond = benchDensity(single.Auctions)
+	single.AuctionsPerSecond = singlesPerSecond
 	// A record of one candidate is mostly one of a loser.
 	single.ImpressionRate = 0.1
-	if o.singles == 0 {
-		return []workload{{"100 candidates a record", hundred}}
+	var ws []workload
+	if o.candidates > 0 {
+		ws = append(ws, workload{"100 candidates a record", hundred, retention})
 	}
-	if o.candidates == 0 {
-		return []workload{{"1 candidate a record", single}}
+	if o.singles > 0 {
+		ws = append(ws, workload{"1 candidate a record", single, retention})
 	}
-	return []workload{{"100 candidates a record", hundred}, {"1 candidate a record", single}}
+	return ws
 }
 
-// benchSpan is the event time that a load covers: long enough for the join's
-// windows to pass many times, so that what is measured is the steady state.
-const benchSpan = 10 * time.Minute
-
-func benchDensity(auctions int) float64 { return float64(auctions) / benchSpan.Seconds() }
+// Auctions a second of event time. With the sizes below, a load covers event
+// time enough for the join's windows to pass many times, and a longer load is
+// more of the same and not a denser one: what is measured is the steady state.
+const (
+	hundredPerSecond = 1000
+	singlesPerSecond = 3000
+)
 
 func bench(ctx context.Context, o *options) error {
 	if o.binary == "" {

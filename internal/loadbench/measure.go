@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,27 +23,13 @@ import (
 type usage struct {
 	cpu  time.Duration // user and system
 	wall time.Duration
-	rss  int64 // largest resident set, bytes; 0: not measured
+	peak int64 // largest resident set, bytes; 0: not measured
+	// resident holds samples of the resident set from start to end, bytes.
+	resident []int64
 }
 
 func usageOf(cmd *exec.Cmd, start time.Time) usage {
 	return usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(start)}
-}
-
-// peakMemory is the largest resident set of a running process so far. What
-// wait reports begins with the memory of whoever started the process.
-func peakMemory(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		var kb int64
-		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kb); n == 1 {
-			return kb << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("process %d: no VmHWM in its status", pid)
 }
 
 // measureFloor runs the floor's process over a load.
@@ -65,7 +52,7 @@ func measureFloor(ctx context.Context, brokers []string, t totals, profile strin
 const serviceConfig = `
 kafka: {brokers: [%s], group: bench-%d}
 join: {window: 10s, attribution_window: 90s, memory: 32MiB}
-aggregation: {windows: [1m, 5m], slices: [[surface]]}
+aggregation: {windows: [1m, 5m], slices: [[surface]], retention: %s}
 web: {listen: "%s"}
 state: {dir: %s}
 alerts: {mode: off}
@@ -74,7 +61,7 @@ log: {level: warn}
 
 // measureService runs the binary over a load until it has caught up, checks
 // that it counted every candidate, and ends it.
-func measureService(ctx context.Context, o *options, brokers []string, t totals) (u usage, err error) {
+func measureService(ctx context.Context, o *options, w *workload, brokers []string, t totals) (u usage, err error) {
 	dir, err := os.MkdirTemp("", "loadbench")
 	if err != nil {
 		return u, err
@@ -85,7 +72,7 @@ func measureService(ctx context.Context, o *options, brokers []string, t totals)
 		return u, err
 	}
 	file := filepath.Join(dir, "rampgauge.yml")
-	text := fmt.Sprintf(serviceConfig, strings.Join(brokers, ","), time.Now().UnixNano(), addr, filepath.Join(dir, "data"))
+	text := fmt.Sprintf(serviceConfig, strings.Join(brokers, ","), time.Now().UnixNano(), w.retention, addr, filepath.Join(dir, "data"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return u, err
 	}
@@ -95,15 +82,18 @@ func measureService(ctx context.Context, o *options, brokers []string, t totals)
 	if err := cmd.Start(); err != nil {
 		return u, err
 	}
+	sampled := sampleMemory(cmd.Process.Pid)
+	defer sampled()
 	waited := make(chan error, 1)
 	go func() { waited <- cmd.Wait() }()
-	if err := awaitEnd(ctx, addr, t, waited); err != nil {
+	if err := awaitEnd(ctx, addr, w, t, waited); err != nil {
 		return u, errors.Join(err, cmd.Process.Kill())
 	}
-	rss, err := peakMemory(cmd.Process.Pid)
+	peak, err := memory(cmd.Process.Pid, "VmHWM")
 	if err != nil {
 		return u, errors.Join(err, cmd.Process.Kill())
 	}
+	resident := sampled()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return u, err
 	}
@@ -111,7 +101,7 @@ func measureService(ctx context.Context, o *options, brokers []string, t totals)
 		return u, fmt.Errorf("rampgauge run: %w", err)
 	}
 	u = usageOf(cmd, start)
-	u.rss = rss
+	u.peak, u.resident = peak, resident
 	return u, nil
 }
 
@@ -130,7 +120,7 @@ type status struct {
 	} `json:"records"`
 }
 
-func awaitEnd(ctx context.Context, addr string, t totals, waited <-chan error) error {
+func awaitEnd(ctx context.Context, addr string, w *workload, t totals, waited <-chan error) error {
 	// Seldom: each answer costs the process measured a round trip to the broker.
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -151,6 +141,9 @@ func awaitEnd(ctx context.Context, addr string, t totals, waited <-chan error) e
 			if r.Consumed != want || r.Dead != 0 {
 				return fmt.Errorf("%s: consumed %d and refused %d of %d records", event.Stream(stream), r.Consumed, r.Dead, want)
 			}
+		}
+		if w.expires() {
+			return checkTotal(ctx, addr, t)
 		}
 		return checkCandidates(ctx, addr, t)
 	}
@@ -185,20 +178,47 @@ func checkCandidates(ctx context.Context, addr string, t totals) error {
 	return nil
 }
 
-func getJSON(ctx context.Context, url string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// checkTotal is what can be checked of a run that outlasts its panes.
+func checkTotal(ctx context.Context, addr string, t totals) error {
+	text, err := get(ctx, "http://"+addr+"/metrics")
 	if err != nil {
 		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		var n float64
+		if _, err := fmt.Sscanf(line, "rampgauge_candidates_total %g", &n); err != nil {
+			continue
+		}
+		if int64(n) != t.candidates {
+			return fmt.Errorf("counted %.0f of %d candidates", n, t.candidates)
+		}
+		return nil
+	}
+	return errors.New("/metrics: no rampgauge_candidates_total")
+}
+
+func getJSON(ctx context.Context, url string, into any) error {
+	text, err := get(ctx, url)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, res.Status)
+		return nil, fmt.Errorf("%s: %s", url, res.Status)
 	}
-	return json.NewDecoder(res.Body).Decode(into)
+	return io.ReadAll(res.Body)
 }
 
 // benchOne measures floor and service in turns over one load, and prints the
@@ -212,7 +232,7 @@ func benchOne(ctx context.Context, o *options, w workload) error {
 			if err != nil {
 				return err
 			}
-			s, err := measureService(ctx, o, brokers, t)
+			s, err := measureService(ctx, o, &w, brokers, t)
 			if err != nil {
 				return err
 			}
@@ -223,8 +243,8 @@ func benchOne(ctx context.Context, o *options, w workload) error {
 			fmt.Printf("  %-22s %6.2f M candidates/CPU-s %6.3f M records/CPU-s  cpu %5.2f s  wall %5.2f s",
 				name, float64(t.candidates)/u.cpu.Seconds()/1e6, float64(t.all())/u.cpu.Seconds()/1e6,
 				u.cpu.Seconds(), u.wall.Seconds())
-			if u.rss > 0 {
-				fmt.Printf("  rss %d MB", u.rss>>20)
+			if u.peak > 0 {
+				fmt.Printf("  peak rss %d MB", u.peak>>20)
 			}
 			fmt.Println()
 		}
@@ -238,31 +258,4 @@ func benchOne(ctx context.Context, o *options, w workload) error {
 func median(us []usage) usage {
 	slices.SortFunc(us, func(a, b usage) int { return int(a.cpu - b.cpu) })
 	return us[len(us)/2]
-}
-
-// memorySpan is the event time of the shorter memory run: long enough for every
-// tier to fill up and for panes to roll up, so that it ends in the steady state.
-const memorySpan = 8 * time.Hour
-
-// benchMemory compares the memory of a run with that of one many times as long
-// at the same event-time density.
-func benchMemory(ctx context.Context, o *options) error {
-	w := o.workloads()[0]
-	w.bench.AuctionsPerSecond = float64(w.bench.Auctions) / memorySpan.Seconds()
-	var rss [2]int64
-	for i, times := range []int{1, o.longer} {
-		longer := w
-		longer.bench.Auctions *= times
-		err := withLoad(ctx, o, longer, func(brokers []string, t totals) error {
-			u, err := measureService(ctx, o, brokers, t)
-			rss[i] = u.rss
-			fmt.Printf("memory, %3d × as long: %d candidates, rss %d MB, cpu %.2f s\n", times, t.candidates, u.rss>>20, u.cpu.Seconds())
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	fmt.Printf("memory: %.2f × after a run %d × as long\n", float64(rss[1])/float64(rss[0]), o.longer)
-	return nil
 }
