@@ -119,6 +119,9 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 		select {
 		case <-tick.C:
 			offsets.commit(c.live())
+			if err := c.anyStuck(time.Now()); err != nil {
+				return err
+			}
 			continue
 		case <-ctx.Done():
 			workers := c.live()
@@ -179,11 +182,13 @@ func (c *Consumer) assign(ctx, base context.Context, partitions []int32) error {
 		if err != nil {
 			return err
 		}
+		var own context.Context
+		own, w.abandon = context.WithCancel(base)
 		c.mu.Lock()
 		c.workers[p] = w
 		c.mu.Unlock()
 		c.fetcher.add(base, w.sources()...)
-		go c.runWorker(base, w)
+		go c.runWorker(own, w)
 	}
 	c.mu.Lock()
 	c.assigned = true
@@ -191,9 +196,10 @@ func (c *Consumer) assign(ctx, base context.Context, partitions []int32) error {
 	return nil
 }
 
-func (c *Consumer) runWorker(base context.Context, w *worker) {
-	w.run(base)
-	if w.err != nil {
+func (c *Consumer) runWorker(own context.Context, w *worker) {
+	defer w.abandon()
+	w.run(own)
+	if w.err != nil && own.Err() == nil {
 		select {
 		case c.failed <- w:
 		default: // one failure is enough to end the Consumer
@@ -238,6 +244,7 @@ func (c *Consumer) stopWorkers(base context.Context, workers []*worker) error {
 	for i, w := range workers {
 		if errs[i] != nil {
 			w.letters.stop()
+			w.abandon()
 			waitFor(w.done, time.Second)
 		}
 		c.fetcher.remove(base, w.sources()...)

@@ -37,6 +37,7 @@ type Options struct {
 	IdleCommit     time.Duration // a commit follows this long after everything has been handed in
 	LeaveTimeout   time.Duration // for the last commit and for leaving the group
 	SessionTimeout time.Duration // silence after which the group gives our partitions away
+	StuckAfter     time.Duration // a call of a Handler that lasts longer ends the member
 	RequestTimeout time.Duration // for one answer of a broker
 	FetchWait      time.Duration // how long a broker may hold a fetch that finds nothing
 
@@ -63,6 +64,7 @@ func DefaultOptions() Options {
 		IdleCommit:       50 * time.Millisecond,
 		LeaveTimeout:     7 * time.Second,
 		SessionTimeout:   15 * time.Second,
+		StuckAfter:       2 * time.Minute,
 		RequestTimeout:   10 * time.Second,
 		FetchWait:        500 * time.Millisecond,
 		QueueBytes:       1 << 20,
@@ -100,6 +102,7 @@ func (o *Options) Validate() error {
 	}{
 		{"CommitInterval", o.CommitInterval}, {"IdleCommit", o.IdleCommit}, {"LeaveTimeout", o.LeaveTimeout},
 		{"SessionTimeout", o.SessionTimeout}, {"RequestTimeout", o.RequestTimeout}, {"FetchWait", o.FetchWait},
+		{"StuckAfter", o.StuckAfter},
 	} {
 		require(d.d > 0, "%s: must be positive, got %s", d.name, d.d)
 	}

@@ -30,8 +30,11 @@ type worker struct {
 
 	data     chan struct{} // something has arrived for one of the sources
 	commands chan command
+	abandon  func()        // ends run as soon as the Handler returns, without a commit
 	done     chan struct{} // run has returned
 	err      error         // why, once done is closed
+
+	watch watch
 
 	paused bool // as the member knows it; run itself waits in obey
 
@@ -126,6 +129,7 @@ func (w *worker) run(ctx context.Context) {
 		select {
 		case <-w.data:
 		case <-timer.C:
+		case <-ctx.Done():
 		case cmd := <-w.commands:
 			if w.obey(cmd) {
 				return
@@ -138,6 +142,9 @@ func (w *worker) run(ctx context.Context) {
 // that holds if no data arrives. It returns early for a command.
 func (w *worker) work(ctx context.Context) (time.Duration, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return 0, fmt.Errorf("partition %d: given up: %w", w.partition, err)
+		}
 		now := time.Now()
 		best, resume := w.choose(now)
 		if best < 0 {
@@ -147,7 +154,7 @@ func (w *worker) work(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		w.lastHanded = now
-		if now.Sub(w.lastCommit) >= w.options.CommitInterval {
+		if ctx.Err() == nil && now.Sub(w.lastCommit) >= w.options.CommitInterval {
 			if err := w.commit(ctx); err != nil {
 				return 0, err
 			}
@@ -208,7 +215,10 @@ func (w *worker) hand(of event.Stream) error {
 	n := min(len(s.records), recordsPerCall)
 	first := s.records[0].Offset
 	w.dirty = true
-	if err := w.handler.Handle(of, s.records[:n]); err != nil {
+	w.watch.enter(int32(of), first)
+	err := w.handler.Handle(of, s.records[:n])
+	w.watch.leave()
+	if err != nil {
 		return fmt.Errorf("%s: offset %d: %w", s.source.place(), first, err)
 	}
 	w.stats.Records[of].Add(uint64(n))
@@ -261,7 +271,10 @@ func (w *worker) commit(ctx context.Context) error {
 	if err := w.letters.flush(ctx); err != nil {
 		return fmt.Errorf("partition %d: commit: %w: %w", w.partition, errLettersLost, err)
 	}
-	if err := w.handler.Commit(ctx); err != nil {
+	w.watch.enter(committing, 0)
+	err := w.handler.Commit(ctx)
+	w.watch.leave()
+	if err != nil {
 		return fmt.Errorf("partition %d: commit: %w", w.partition, err)
 	}
 	w.dirty = false
