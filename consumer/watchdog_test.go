@@ -84,3 +84,46 @@ func TestStuckHandlerGivesItsPartitionsUp(t *testing.T) {
 		})
 	}
 }
+
+// A handler that is busy while its partition goes to another member returns to
+// a worker that hands it nothing more, and disturbs nobody.
+func TestHandlerReturnsAfterItsPartitionLeft(t *testing.T) {
+	inBubble(t, 1, 2, func(w *world) {
+		p := w.producer()
+		defer p.Close()
+		w.produce(p, "predictions", 0, "v")
+		w.produce(p, "predictions", 1, "v")
+		release := make(chan struct{})
+		o := w.options()
+		o.StuckAfter = time.Hour
+		open := o.NewHandler
+		o.NewHandler = func(ctx context.Context, p int32, l DeadLetters) (Handler, error) {
+			h, err := open(ctx, p, l)
+			return stuckHandler{Handler: h, inHandle: true, release: release}, err
+		}
+		busy := w.run(o)
+		time.Sleep(10 * time.Second)
+		other := w.run(w.options())
+		// The busy member holds the group up for as long as it waits for its handlers.
+		time.Sleep(time.Minute)
+		close(release)
+		time.Sleep(10 * time.Second)
+		select {
+		case err := <-busy.result:
+			t.Fatalf("the busy member ended: %v", err)
+		default:
+		}
+		other.caughtUp()
+		if got := len(busy.live()); got != 1 {
+			t.Errorf("the busy member has %d partitions, want 1", got)
+		}
+		for partition := range int32(2) {
+			wantValues(t, "predictions", w.values(partition, event.Predictions), []string{"v"})
+		}
+		for _, c := range []*running{busy, other} {
+			if err := c.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
