@@ -31,7 +31,7 @@ type options struct {
 	singles    int    // of the second
 	partitions int
 	rounds     int
-	longer     int // the memory run is this many times as long; 0: none
+	longer     int // parts of the memory run; 0: none
 }
 
 func main() {
@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&o.singles, "singles", 4_000_000, "predictions of the load with 1 candidate a record")
 	flag.IntVar(&o.partitions, "partitions", 2, "partitions of each topic")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each process; the median counts")
-	flag.IntVar(&o.longer, "longer", 0, "also compare the memory of a run this many times as long")
+	flag.IntVar(&o.longer, "longer", 0, "also show the memory of a run this many times as long as filling it up takes, part by part")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	run := bench
