@@ -56,7 +56,7 @@ func New(o Options) (*Consumer, error) {
 // Run reads until ctx is done; it then commits, leaves the group and returns
 // nil, or the error of a last commit that did not succeed. Before that it
 // returns only what time does not heal: refused credentials or TLS, missing
-// rights, and the errors of NewHandler and of a Handler's methods.
+// rights, the errors of NewHandler and of a Handler's methods, and ErrStuck.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return ErrStarted

@@ -9,7 +9,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
-// ErrStuck means that a Handler did not return. Heartbeats do not depend on
+// ErrStuck means that Handle or Commit of a Handler did not return. Heartbeats do not depend on
 // handlers, so that the group would leave the partition with this member for good.
 var ErrStuck = errors.New("handler does not return")
 

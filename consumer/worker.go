@@ -30,7 +30,7 @@ type worker struct {
 
 	data     chan struct{} // something has arrived for one of the sources
 	commands chan command
-	abandon  func()        // ends run as soon as the Handler returns, without a commit
+	abandon  func()        // ends run as soon as the Handler returns, without another commit
 	done     chan struct{} // run has returned
 	err      error         // why, once done is closed
 

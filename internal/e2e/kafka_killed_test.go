@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -24,16 +23,10 @@ import (
 // read, and starts it again: the answer is that of an undisturbed run, byte
 // for byte, and every number of expected.json agrees.
 func TestBrokerKilledInMidRun(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	broker, err := kafkatest.StartReal(ctx, kafkatest.RealOptions{Properties: map[string]string{
+	ctx, broker := startKafka(t, kafkatest.RealOptions{Properties: map[string]string{
 		// The controller refuses a broker that was killed until its old session is over.
 		"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "500",
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Stop() })
 	l := logs(t)[0]
 	want := l.expected(t)
 	path := summaryPath(want.Experiment, "slot")

@@ -19,17 +19,24 @@ import (
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
 )
 
+// startKafka starts Apache Kafka for a test, which ctx gives ten minutes.
+func startKafka(t *testing.T, o kafkatest.RealOptions) (ctx context.Context, broker *kafkatest.Real) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	broker, err := kafkatest.StartReal(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { broker.Stop() })
+	return ctx, broker
+}
+
 // TestCommandsOnKafka builds the binary and runs produce and run against
 // Apache Kafka itself, in both formats: every number of expected.json agrees,
 // and both formats give the same answer byte for byte.
 func TestCommandsOnKafka(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	broker, err := kafkatest.StartReal(ctx, kafkatest.RealOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Stop()
+	ctx, broker := startKafka(t, kafkatest.RealOptions{})
 	binary := filepath.Join(t.TempDir(), "rampgauge")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/rampgauge").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)

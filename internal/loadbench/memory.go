@@ -75,12 +75,11 @@ func benchMemory(ctx context.Context, o *options) error {
 		if err != nil {
 			return err
 		}
-		parts := medians(u.resident, o.longer)
 		fmt.Printf("memory: %d candidates in %d parts, cpu %.2f s, peak %d MB; median resident set by part, MB:", t.candidates, o.longer, u.cpu.Seconds(), u.peak>>20)
-		for _, p := range parts {
+		for _, p := range medians(u.resident, o.longer) {
 			fmt.Printf(" %d", p>>20)
 		}
-		fmt.Printf("\n  the last is %.2f × the first\n", float64(parts[len(parts)-1])/float64(parts[0]))
+		fmt.Println()
 		return nil
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -76,21 +74,6 @@ func TestLint(t *testing.T) {
 	}
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
-}
-
-// TestPromtoolCheckMetrics needs the promtool binary, which PROMTOOL
-// names; without the variable it says that it was skipped.
-func TestPromtoolCheckMetrics(t *testing.T) {
-	promtool := os.Getenv("PROMTOOL")
-	if promtool == "" {
-		t.Skip("PROMTOOL does not name a promtool binary: promtool check metrics was NOT run")
-	}
-	_, body := scrape(t, options(apitest.Ramp(600)), "")
-	cmd := exec.CommandContext(t.Context(), promtool, "check", "metrics")
-	cmd.Stdin = strings.NewReader(body)
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 }
 
