@@ -94,6 +94,15 @@ func LogRatio(p, r float32) int64 {
 // counts them. There are at most 2^15 pairs, so that 64 bits hold the sums.
 func LogRatios(ps, rs []float32) (sum, abs, pairs int64) {
 	rs = rs[:len(ps)]
+	n, sum, abs, pairs := logRatiosFast(ps, rs)
+	s, a, k := logRatios(ps[n:], rs[n:])
+	return sum + s, abs + a, pairs + k
+}
+
+// logRatios is LogRatios on any platform. What stands in for it where the
+// processor can do several pairs at once gives the same bits.
+func logRatios(ps, rs []float32) (sum, abs, pairs int64) {
+	rs = rs[:len(ps)]
 	// Written out: the compiler takes it for too long to be inlined, and a call
 	// for each pair costs as much as the logarithm.
 	for i, p := range ps {

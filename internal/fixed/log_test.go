@@ -78,3 +78,35 @@ func BenchmarkLogRatios(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/candidate")
 }
+
+// Where several pairs are taken at once, every bit is that of one at a time.
+func TestLogRatiosAtOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	value := func() float32 {
+		switch rng.IntN(8) {
+		case 0:
+			return math.SmallestNonzeroFloat32
+		case 1:
+			return math.Nextafter32(1, 0)
+		case 2:
+			return 0.5
+		default:
+			return float32(math.Exp(-40 * rng.Float64()))
+		}
+	}
+	for range 20_000 {
+		n := rng.IntN(40)
+		ps, rs := make([]float32, n), make([]float32, n)
+		for i := range ps {
+			ps[i] = value()
+			if rng.IntN(5) > 0 {
+				rs[i] = value()
+			}
+		}
+		sum, abs, pairs := LogRatios(ps, rs)
+		wantSum, wantAbs, wantPairs := logRatios(ps, rs)
+		if sum != wantSum || abs != wantAbs || pairs != wantPairs {
+			t.Fatalf("LogRatios(%v, %v) = %d, %d, %d, want %d, %d, %d", ps, rs, sum, abs, pairs, wantSum, wantAbs, wantPairs)
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 // options are the command line.
 type options struct {
 	binary     string // the rampgauge to measure
+	against    string // another one, measured beside it
 	floor      bool   // be the floor's process instead
 	brokers    string // of a floor's process
 	end        string // of a floor's process: records to read of each stream
@@ -37,6 +38,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "", "the rampgauge binary to measure")
+	flag.StringVar(&o.against, "against", "", "another rampgauge binary, measured in turns with the first: how much a change costs")
 	flag.BoolVar(&o.floor, "floor", false, "fetch and decode only, and print nothing (started by loadbench itself)")
 	flag.StringVar(&o.brokers, "brokers", "", "with -floor: where to read")
 	flag.StringVar(&o.end, "end", "", "with -floor: records to read of each stream")

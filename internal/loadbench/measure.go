@@ -61,7 +61,7 @@ log: {level: warn}
 
 // measureService runs the binary over a load until it has caught up, checks
 // that it counted every candidate, and ends it.
-func measureService(ctx context.Context, o *options, w *workload, brokers []string, t totals) (u usage, err error) {
+func measureService(ctx context.Context, binary string, w *workload, brokers []string, t totals) (u usage, err error) {
 	dir, err := os.MkdirTemp("", "loadbench")
 	if err != nil {
 		return u, err
@@ -76,7 +76,7 @@ func measureService(ctx context.Context, o *options, w *workload, brokers []stri
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return u, err
 	}
-	cmd := exec.CommandContext(ctx, o.binary, "run", "--config.file", file)
+	cmd := exec.CommandContext(ctx, binary, "run", "--config.file", file)
 	cmd.Stderr = os.Stderr
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -221,22 +221,30 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// benchOne measures floor and service in turns over one load, and prints the
-// medians.
+// benchOne measures floor, service and the binary to compare with in turns over
+// one load, and prints the medians.
 func benchOne(ctx context.Context, o *options, w workload) error {
 	return withLoad(ctx, o, w, func(brokers []string, t totals) error {
 		fmt.Printf("%s: %d records, %d candidates, %d MB\n", w.name, t.all(), t.candidates, t.bytes>>20)
-		var floors, services []usage
+		var floors, services, befores []usage
 		for range o.rounds {
 			f, err := measureFloor(ctx, brokers, t, o.profile)
 			if err != nil {
 				return err
 			}
-			s, err := measureService(ctx, o, &w, brokers, t)
+			s, err := measureService(ctx, o.binary, &w, brokers, t)
 			if err != nil {
 				return err
 			}
 			floors, services = append(floors, f), append(services, s)
+			if o.against == "" {
+				continue
+			}
+			b, err := measureService(ctx, o.against, &w, brokers, t)
+			if err != nil {
+				return err
+			}
+			befores = append(befores, b)
 		}
 		floor, service := median(floors), median(services)
 		print := func(name string, u usage) {
@@ -251,6 +259,11 @@ func benchOne(ctx context.Context, o *options, w workload) error {
 		print("floor (fetch, decode)", floor)
 		print("rampgauge run", service)
 		fmt.Printf("  share of the floor     %6.1f %%\n", 100*floor.cpu.Seconds()/service.cpu.Seconds())
+		if len(befores) > 0 {
+			before := median(befores)
+			print("the other binary", before)
+			fmt.Printf("  share of the other's   %6.1f %%\n", 100*before.cpu.Seconds()/service.cpu.Seconds())
+		}
 		return nil
 	})
 }

@@ -71,7 +71,7 @@ func benchMemory(ctx context.Context, o *options) error {
 	w.retention = memoryRetention
 	w.bench.AuctionsPerSecond = memoryAuctions / memorySpan.Seconds()
 	return withLoad(ctx, o, w, func(brokers []string, t totals) error {
-		u, err := measureService(ctx, o, &w, brokers, t)
+		u, err := measureService(ctx, o.binary, &w, brokers, t)
 		if err != nil {
 			return err
 		}
