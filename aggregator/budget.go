@@ -25,6 +25,7 @@ type budget struct {
 	ranking   []*ranked // a heap: what ranks highest, and so leaves next, first
 	cells     int
 	dropped   int64
+	suspended bool // what is too much stays until enforce
 	evict     func(Key)
 }
 
@@ -69,10 +70,22 @@ func (b *budget) allow(k Key) bool {
 	}
 	r.cells[k] = struct{}{}
 	b.cells++
-	for b.cells > b.max {
-		b.cut(b.ranking[0].group)
+	if !b.suspended {
+		b.enforce()
 	}
 	return r.rank < b.threshold
+}
+
+// enforce cuts until what is left fits.
+func (b *budget) enforce() {
+	for b.max > 0 && b.cells > b.max {
+		b.cut(b.ranking[0].group)
+	}
+}
+
+// keeps reports whether k has not been cut; unlike allow it takes no place.
+func (b *budget) keeps(k Key) bool {
+	return k.Labels == "" || b.max <= 0 || k.group().rank() < b.threshold
 }
 
 // cut takes out a label set, and all that rank above it.

@@ -13,13 +13,19 @@ import (
 type Upsert struct {
 	Key     Key
 	Pane    Pane
-	Version uint64  // of this source; readers keep the highest
-	Sums    *Sums   // nil removes the entry
+	Version Version // of this source; readers keep the highest
+	Sums    *Sums   // nil removes the entry, unless packed is set
 	packed  *packed // the same, where the source has it
-	// Cut says that the source's budget has cut the labels of Key, in every arm
-	// and ramp, and all that rank above them. Pane and Sums are empty.
+	// Progress says that the Upsert is about the source itself: how far it is.
+	// Pane and Sums are empty.
+	Progress bool
+	// Cut says, of a Progress, that the source's budget has cut the labels of
+	// Key, in every arm and ramp, and all that rank above them.
 	Cut bool
 }
+
+// removes reports whether u says that its pane is gone.
+func (u *Upsert) removes() bool { return u.Sums == nil && u.packed == nil && !u.Progress }
 
 // Options configures the aggregator.
 type Options struct {
@@ -33,15 +39,33 @@ type Options struct {
 
 // Merged holds the newest value of every cell and pane from every source
 // partition, and answers queries from their sums. It is safe for concurrent use.
+//
+// What it holds is a function of the set of Upserts that it was given, whatever
+// their order and however often each came: of each pane the highest version
+// counts, and of panes of one source and cell that overlap, the newest alone.
+// The second rule is what makes a roll-up safe. A source's panes never overlap
+// at any one version, so that a minute says of the fine panes in it which are
+// older that they are gone, and a fine pane says so of an older minute. A reader
+// therefore moves from one to the other with a single Upsert, and needs no word
+// on the others; it can miss them, see them first or see them again.
+//
+// For this to hold, an owner that begins with an older state than the one
+// published has to publish anew what it finds overlapped; see Reconcile and
+// Correct. What was removed is remembered, as a grave, as long as nothing newer
+// covers it and it could come back.
 type Merged struct {
 	opts Options
 
-	mu      sync.RWMutex
-	newest  int64 // newest event time published by any source, ms
-	tracks  map[Key]*track
-	budget  *budget
-	scratch Sums // of unpacked
-	packer  packer
+	mu       sync.RWMutex
+	newest   int64 // newest event time published by any source, ms
+	tracks   map[Key]*track
+	graves   map[Key][]grave // sorted by pane, then source
+	budget   *budget
+	scratch  Sums // of unpacked
+	incoming Sums
+	packer   packer
+	replay   bool  // the topic is being read from its beginning
+	buried   int64 // horizon up to which graves have been dropped
 }
 
 // track is one cell over time.
@@ -59,14 +83,17 @@ type entry struct {
 
 type part struct {
 	source  int32
-	version uint64
+	version Version
 	packed  *packed
 }
 
 // NewMerged returns an empty Merged.
 func NewMerged(opts Options) *Merged {
-	m := &Merged{opts: opts, tracks: map[Key]*track{}}
-	m.budget = newBudget(opts.MaxSeries, func(k Key) { delete(m.tracks, k) })
+	m := &Merged{opts: opts, tracks: map[Key]*track{}, graves: map[Key][]grave{}}
+	m.budget = newBudget(opts.MaxSeries, func(k Key) {
+		delete(m.tracks, k)
+		delete(m.graves, k) // no version of it will be let in again
+	})
 	return m
 }
 
@@ -77,63 +104,122 @@ func (m *Merged) Publish(source int32, newestMs int64, upserts []Upsert) {
 	defer m.mu.Unlock()
 	if newestMs > m.newest {
 		m.newest = newestMs
-		m.slide()
+		if !m.replay {
+			m.slide()
+		}
+		m.dropGraves()
 	}
 	for i := range upserts {
-		if u := &upserts[i]; u.Cut {
+		switch u := &upserts[i]; {
+		case u.Cut:
 			m.budget.cut(u.Key.group())
-		} else {
+		case u.Progress:
+		case u.removes():
+			m.remove(source, u)
+		default:
 			m.apply(source, u)
 		}
 	}
 }
 
 func (m *Merged) apply(source int32, u *Upsert) {
-	t := m.tracks[u.Key]
-	if t == nil && u.Sums == nil || !m.budget.allow(u.Key) {
+	if u.Pane.StartMs < m.opts.Levels.Horizon(m.newest) || m.outdated(source, u.Key, u.Pane, u.Version) || !m.budget.allow(u.Key) {
 		return
 	}
+	t := m.tracks[u.Key]
 	if t == nil {
 		t = &track{key: u.Key, windows: newWindows(len(m.opts.Windows))}
 		m.tracks[u.Key] = t
 	}
+	m.displace(t, source, u)
 	i, found := slices.BinarySearchFunc(t.panes, u.Pane, comparePane)
 	if !found {
-		if u.Sums == nil {
-			return
-		}
 		t.panes = slices.Insert(t.panes, i, entry{pane: u.Pane})
 		t.inserted(i)
 	}
 	e := &t.panes[i]
-	j, found := slices.BinarySearchFunc(e.parts, source, func(p part, s int32) int { return cmp.Compare(p.source, s) })
+	j, found := e.find(source)
 	if !found {
 		e.parts = slices.Insert(e.parts, j, part{source: source})
-	} else if e.parts[j].version >= u.Version {
-		return
 	}
-	old := m.unpacked(e.parts[j].packed)
+	if !m.replay {
+		sums := u.Sums
+		if sums == nil {
+			sums = &m.incoming
+			u.packed.unpack(sums)
+		}
+		old := m.unpacked(e.parts[j].packed)
+		for w := range t.windows {
+			if i >= t.windows[w].first {
+				t.windows[w].replace(old, sums)
+			}
+		}
+	}
 	e.parts[j].version, e.parts[j].packed = u.Version, u.packed
-	if u.packed == nil && u.Sums != nil {
+	if u.packed == nil {
 		e.parts[j].packed = m.packer.pack(u.Sums)
 	}
-	for w := range t.windows {
-		if i >= t.windows[w].first {
-			t.windows[w].replace(old, u.Sums)
+	if !m.replay {
+		m.slideTrack(t)
+	}
+}
+
+// remove takes out a pane that its source does not have any more.
+func (m *Merged) remove(source int32, u *Upsert) {
+	if u.Pane.StartMs >= m.opts.Levels.Horizon(m.newest) && m.budget.keeps(u.Key) {
+		m.bury(source, u.Key, u.Pane, u.Version)
+	}
+	t := m.tracks[u.Key]
+	if t == nil {
+		return
+	}
+	if i, j, ok := t.find(u.Pane, source); ok && t.panes[i].parts[j].version.Less(u.Version) {
+		m.drop(t, i, j)
+		m.tidy(t)
+	}
+}
+
+// drop takes the part of one source out of pane i.
+func (m *Merged) drop(t *track, i, j int) {
+	e := &t.panes[i]
+	if !m.replay {
+		old := m.unpacked(e.parts[j].packed)
+		for w := range t.windows {
+			if i >= t.windows[w].first {
+				t.windows[w].replace(old, nil)
+			}
 		}
 	}
-	if u.Sums == nil {
-		e.parts = slices.Delete(e.parts, j, j+1)
-		if len(e.parts) == 0 {
-			t.panes = slices.Delete(t.panes, i, i+1)
-			t.removed(i)
-		}
-		if len(t.panes) == 0 {
-			delete(m.tracks, u.Key) // what has expired is as if it had never been
-			m.budget.release(u.Key)
-		}
+	e.parts = slices.Delete(e.parts, j, j+1)
+	if len(e.parts) == 0 {
+		t.panes = slices.Delete(t.panes, i, i+1)
+		t.removed(i)
 	}
-	m.slideTrack(t)
+}
+
+// tidy follows a removal. A track whose panes have all gone is as if it had
+// never been.
+func (m *Merged) tidy(t *track) {
+	if len(t.panes) == 0 {
+		delete(m.tracks, t.key)
+		m.budget.release(t.key)
+		return
+	}
+	if !m.replay {
+		m.slideTrack(t)
+	}
+}
+
+func (e *entry) find(source int32) (int, bool) {
+	return slices.BinarySearchFunc(e.parts, source, func(p part, s int32) int { return cmp.Compare(p.source, s) })
+}
+
+// find returns the places of a pane and of a source's part in it.
+func (t *track) find(p Pane, source int32) (i, j int, ok bool) {
+	if i, ok = slices.BinarySearchFunc(t.panes, p, comparePane); ok {
+		j, ok = t.panes[i].find(source)
+	}
+	return i, j, ok
 }
 
 // unpacked is a part's sums in the scratch of those who hold the write lock: it
@@ -146,9 +232,7 @@ func (m *Merged) unpacked(p *packed) *Sums {
 	return &m.scratch
 }
 
-func comparePane(e entry, p Pane) int {
-	return cmp.Or(cmp.Compare(e.pane.StartMs, p.StartMs), cmp.Compare(e.pane.WidthMs, p.WidthMs))
-}
+func comparePane(e entry, p Pane) int { return e.pane.compare(p) }
 
 // slide moves every window's tail behind the newest event.
 func (m *Merged) slide() {
@@ -201,18 +285,19 @@ func (m *Merged) SeriesDropped() int64 {
 	return m.budget.dropped
 }
 
-// Remove forgets all that a source partition has published, because another
-// instance answers for it now.
+// Remove forgets all that a source partition has published.
 func (m *Merged) Remove(source int32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for key, t := range m.tracks {
+	for _, t := range m.tracks {
 		for i := len(t.panes) - 1; i >= 0; i-- {
-			e := &t.panes[i]
-			j, found := slices.BinarySearchFunc(e.parts, source, func(p part, s int32) int { return cmp.Compare(p.source, s) })
-			if found {
-				m.apply(source, &Upsert{Key: key, Pane: e.pane, Version: e.parts[j].version + 1})
+			if j, found := t.panes[i].find(source); found {
+				m.drop(t, i, j)
 			}
 		}
+		m.tidy(t)
+	}
+	for k, of := range m.graves {
+		m.setGraves(k, slices.DeleteFunc(of, func(g grave) bool { return g.source == source }))
 	}
 }

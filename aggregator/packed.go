@@ -3,7 +3,6 @@ package aggregator
 import (
 	"encoding/binary"
 	"math/bits"
-	"unsafe"
 
 	"github.com/rampgauge/rampgauge/internal/fixed"
 )
@@ -39,19 +38,21 @@ func (w *packer) pack(s *Sums) *packed {
 // unpack writes the sums into s, reusing its memory. Names in s are views of
 // the packed bytes.
 func (p *packed) unpack(s *Sums) {
-	r := unpacker{p.bytes}
-	s.FirstMs, s.LastMs = p.firstMs, p.lastMs
-	r.candidates(&s.Candidates)
-	r.winners(&s.Winners)
-	s.Towers = resized(s.Towers, r.count())
-	for i := range s.Towers {
-		t := &s.Towers[i]
-		t.Tower = r.string()
-		for k := range t.Outcomes {
-			t.Outcomes[k] = r.tally()
-		}
-		r.histogram(&t.Latency)
+	if err := p.tryUnpack(s); err != nil {
+		panic("BUG: sums that were packed here, or checked when they came in, cannot be read: " + err.Error())
 	}
+}
+
+// tryUnpack is unpack for bytes that come from elsewhere. After an error s
+// holds nothing of use.
+func (p *packed) tryUnpack(s *Sums) error {
+	r := unpacker{b: p.bytes}
+	s.FirstMs, s.LastMs = p.firstMs, p.lastMs
+	r.sums(s)
+	if r.err == nil && len(r.b) > 0 {
+		r.fail("bytes behind the end")
+	}
+	return r.err
 }
 
 // addTo adds the sums to dst, by way of scratch.
@@ -152,107 +153,4 @@ func appendWinners(b []byte, w *WinnerSums) []byte {
 		}
 	}
 	return appendFamilies(b, w.Families)
-}
-
-// unpacker reads what pack wrote. The bytes never leave the process, so that
-// running out of them is a bug and panics.
-type unpacker struct{ b []byte }
-
-func (r *unpacker) varint() int64 {
-	v, n := binary.Varint(r.b)
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *unpacker) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *unpacker) count() int { return int(r.uvarint()) }
-
-func (r *unpacker) byte() byte {
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *unpacker) string() string {
-	n := r.count()
-	s := unsafe.String(unsafe.SliceData(r.b), n)
-	r.b = r.b[n:]
-	return s
-}
-
-func (r *unpacker) int128() fixed.Int128 { return fixed.Int128{Hi: r.varint(), Lo: r.uvarint()} }
-func (r *unpacker) tally() Tally         { return Tally{N: r.varint(), Excess: r.int128()} }
-
-func (r *unpacker) histogram(h *Histogram) {
-	h.reset()
-	n := r.count()
-	h.grow(n)
-	for range n {
-		h.octaves = append(h.octaves, r.byte())
-		h.pages = append(h.pages, [finePer]int64{})
-		page := &h.pages[len(h.pages)-1]
-		filled := binary.LittleEndian.Uint64(r.b)
-		r.b = r.b[8:]
-		for w := filled; w != 0; w &= w - 1 {
-			page[bits.TrailingZeros64(w)] = r.varint()
-		}
-	}
-}
-
-func (r *unpacker) bin() Bin {
-	return Bin{N: r.varint(), Prediction: r.int128(), Reference: r.int128()}
-}
-
-func (r *unpacker) families(fs []FamilyTally) []FamilyTally {
-	fs = resized(fs, r.count())
-	for i := range fs {
-		fs[i] = FamilyTally{Family: r.string(), Listed: r.tally(), Present: r.tally()}
-	}
-	return fs
-}
-
-func (r *unpacker) candidates(c *CandidateSums) {
-	c.All, c.WithReference = r.tally(), r.tally()
-	for _, v := range []*fixed.Int128{&c.Prediction, &c.Paired, &c.Reference, &c.AbsLog, &c.Log} {
-		*v = r.int128()
-	}
-	r.histogram(&c.Scores)
-	r.histogram(&c.ScoreExcess)
-	c.Bins.reset()
-	n := r.count()
-	c.Bins.grow(n)
-	for range n {
-		c.Bins.octaves = append(c.Bins.octaves, r.byte())
-		c.Bins.pages = append(c.Bins.pages, [coarsePer]Bin{r.bin(), r.bin(), r.bin(), r.bin()})
-	}
-	c.Families = r.families(c.Families)
-	c.Versions = resized(c.Versions, r.count())
-	for i := range c.Versions {
-		c.Versions[i] = VersionTally{Query: r.string(), Item: r.string(), Tally: r.tally()}
-	}
-	c.Stages = resized(c.Stages, r.count())
-	for i := range c.Stages {
-		c.Stages[i] = StageTally{Stage: r.string(), OptimizationType: r.string(), Tally: r.tally()}
-	}
-}
-
-func (r *unpacker) winners(w *WinnerSums) {
-	w.All, w.Labels, w.Mature = r.tally(), r.tally(), Tally{}
-	for _, v := range []*fixed.Int128{&w.Prediction, &w.Paired, &w.Reference, &w.LogLoss, &w.Brier, &w.Cost, &w.Value} {
-		*v = r.int128()
-	}
-	w.Bins.reset()
-	n := r.count()
-	w.Bins.grow(n)
-	winnerBin := func() WinnerBin { return WinnerBin{r.bin(), r.tally()} }
-	for range n {
-		w.Bins.octaves = append(w.Bins.octaves, r.byte())
-		w.Bins.pages = append(w.Bins.pages, [coarsePer]WinnerBin{winnerBin(), winnerBin(), winnerBin(), winnerBin()})
-	}
-	w.Families = r.families(w.Families)
 }

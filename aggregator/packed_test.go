@@ -18,6 +18,9 @@ func TestPack(t *testing.T) {
 			f.apply(p)
 		}
 		for _, u := range p.Flush() {
+			if u.Progress {
+				continue
+			}
 			var fresh Sums
 			u.packed.unpack(&fresh)
 			total, again := &Sums{}, &Sums{}

@@ -1,12 +1,24 @@
 package aggregator
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Pane is a slice of event time: [StartMs, StartMs+WidthMs).
 type Pane struct{ StartMs, WidthMs int64 }
 
 // EndMs is the first millisecond after the pane.
 func (p Pane) EndMs() int64 { return p.StartMs + p.WidthMs }
+
+// compare orders panes by start, then width.
+func (p Pane) compare(o Pane) int {
+	return cmp.Or(cmp.Compare(p.StartMs, o.StartMs), cmp.Compare(p.WidthMs, o.WidthMs))
+}
+
+// holds reports whether o lies in p, which is what overlapping comes to: the
+// widths of Levels divide one another.
+func (p Pane) holds(o Pane) bool { return p.StartMs <= o.StartMs && o.EndMs() <= p.EndMs() }
 
 // Levels says how wide a pane is at which age: panes start out fine and roll up
 // to minutes and hours, so that memory does not grow with the retention. Age is
@@ -43,6 +55,24 @@ func (l Levels) At(t, newest int64) Pane {
 		width = l.minuteWidth()
 	}
 	return Pane{StartMs: floorTo(t, width), WidthMs: width}
+}
+
+// Valid reports whether p is a pane that these Levels can have.
+func (l Levels) Valid(p Pane) bool {
+	switch p.WidthMs {
+	case l.Fine.Milliseconds(), l.minuteWidth(), time.Hour.Milliseconds():
+		return p.StartMs == floorTo(p.StartMs, p.WidthMs)
+	}
+	return false
+}
+
+// wider calls f with the panes around p that are wider than it.
+func (l Levels) wider(p Pane, f func(Pane)) {
+	for _, width := range [...]int64{l.minuteWidth(), time.Hour.Milliseconds()} {
+		if width > p.WidthMs {
+			f(Pane{StartMs: floorTo(p.StartMs, width), WidthMs: width})
+		}
+	}
 }
 
 // minuteWidth is a minute, or the width of a fine pane where that is wider.

@@ -57,7 +57,7 @@ func TestRemovingTakesNoPlace(t *testing.T) {
 	opts.MaxSeries = 1
 	m := NewMerged(opts)
 	k := Key{Experiment: "x", Arm: "control", Labels: MakeLabels([]Label{{"surface", "home"}})}
-	m.Publish(0, start, []Upsert{{Key: k, Pane: opts.Levels.At(start, start), Version: 1}})
+	m.Publish(0, start, []Upsert{{Key: k, Pane: opts.Levels.At(start, start), Version: Version{0, 1}}})
 	if n := m.budget.cells; n != 0 {
 		t.Errorf("the budget counts %d cells, want 0", n)
 	}

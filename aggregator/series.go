@@ -20,7 +20,7 @@ func (m *Merged) Windows() []WindowSums {
 	defer m.mu.RUnlock()
 	var out []WindowSums
 	for k, t := range m.tracks {
-		if len(m.retained(t)) == 0 {
+		if m.replay || len(m.retained(t)) == 0 {
 			continue
 		}
 		for w := range t.windows {

@@ -12,25 +12,29 @@ type paneStore struct {
 	opts    Options
 	tracks  map[Key]*storeTrack
 	budget  *budget
-	version uint64
+	version Version
 	dirty   []dirtyPane
+	gone    []CellPane // to be removed at the next flush, unless held again
 	upserts []Upsert
 	packer  packer
 	rolled  int64 // newest event time at the last roll-up
+	told    int64 // newest event time at the last flush that published it
 	cutTold group // where the budget had cut at the last flush
 }
 
 type storeTrack struct {
 	key   Key
-	panes []storedPane // sorted by start, then width
+	panes []storedPane // sorted by start, then width; disjoint
 }
 
 type storedPane struct {
-	pane   Pane
-	packed *packed // as of the last flush, nil before the first
-	sums   *Sums   // with what was added since, nil when nothing was
-	owned  bool    // sums is this pane's alone and may be added to
-	dirty  bool
+	pane    Pane
+	version Version // that it was published under, zero before the first time
+	packed  *packed // as of the last flush, nil before the first
+	sums    *Sums   // with what was added since, nil when nothing was
+	owned   bool    // sums is this pane's alone and may be added to
+	dirty   bool
+	known   bool // during Reconcile: the topic holds this version
 }
 
 type dirtyPane struct {
@@ -40,22 +44,47 @@ type dirtyPane struct {
 
 func newPaneStore(opts Options) *paneStore {
 	s := &paneStore{opts: opts, tracks: map[Key]*storeTrack{}}
-	s.budget = newBudget(opts.MaxSeries, func(k Key) { delete(s.tracks, k) })
+	s.budget = newBudget(opts.MaxSeries, s.evict)
 	return s
+}
+
+// evict forgets a cell that the budget has cut, and has its panes removed from
+// wherever they were published.
+func (s *paneStore) evict(k Key) {
+	if t := s.tracks[k]; t != nil {
+		for i := range t.panes {
+			s.remove(k, &t.panes[i])
+		}
+		delete(s.tracks, k)
+	}
+}
+
+// remove publishes, at the next flush, that a pane is gone.
+func (s *paneStore) remove(k Key, e *storedPane) {
+	if !e.version.IsZero() {
+		s.gone = append(s.gone, CellPane{k, e.pane})
+	}
 }
 
 // add adds delta, which must not change afterwards, to the pane that holds
 // event time ms.
 func (s *paneStore) add(key Key, ms, newest int64, delta *Sums) {
+	if t := s.track(key); t != nil {
+		s.addTo(t, s.opts.Levels.At(ms, newest), delta)
+	}
+}
+
+// track returns the track of a cell, nil where the budget does not allow it.
+func (s *paneStore) track(key Key) *storeTrack {
 	if !s.budget.allow(key) {
-		return
+		return nil
 	}
 	t := s.tracks[key]
 	if t == nil {
 		t = &storeTrack{key: key}
 		s.tracks[key] = t
 	}
-	s.addTo(t, s.opts.Levels.At(ms, newest), delta)
+	return t
 }
 
 func (s *paneStore) addTo(t *storeTrack, pane Pane, delta *Sums) {
@@ -77,9 +106,14 @@ func (s *paneStore) addTo(t *storeTrack, pane Pane, delta *Sums) {
 		e.sums, e.owned = e.sums.Clone(), true
 		e.sums.Add(delta)
 	}
+	s.touch(t, e)
+}
+
+// touch has a pane published at the next flush.
+func (s *paneStore) touch(t *storeTrack, e *storedPane) {
 	if !e.dirty {
 		e.dirty = true
-		s.dirty = append(s.dirty, dirtyPane{t, pane})
+		s.dirty = append(s.dirty, dirtyPane{t, e.pane})
 	}
 }
 
@@ -93,15 +127,15 @@ func (e *storedPane) all() *Sums {
 }
 
 func (t *storeTrack) find(pane Pane) (int, bool) {
-	return slices.BinarySearchFunc(t.panes, pane, func(e storedPane, p Pane) int {
-		return cmp.Or(cmp.Compare(e.pane.StartMs, p.StartMs), cmp.Compare(e.pane.WidthMs, p.WidthMs))
-	})
+	return slices.BinarySearchFunc(t.panes, pane, func(e storedPane, p Pane) int { return e.pane.compare(p) })
 }
 
 // flush rolls up and expires what has come of age, and returns every pane that
-// changed since the last flush.
+// changed since the last flush: first those that hold something, then those
+// that are gone, at last how far the source is. A reader that takes them in
+// this order has a wide pane before it loses the fine ones.
 func (s *paneStore) flush(newest int64) []Upsert {
-	s.version++
+	s.version.Sequence++
 	s.upserts = s.upserts[:0]
 	if newest > s.rolled {
 		s.age(newest)
@@ -113,21 +147,51 @@ func (s *paneStore) flush(newest int64) []Upsert {
 			continue // rolled up, expired, or cut by the budget meanwhile
 		}
 		e := &d.track.panes[i]
-		sums := e.all()
-		e.packed = s.packer.pack(sums)
-		e.sums, e.dirty, e.owned = nil, false, false
+		if e.sums != nil || e.packed == nil {
+			e.packed = s.packer.pack(e.all())
+		}
+		sums := e.sums
+		e.sums, e.dirty, e.owned, e.version = nil, false, false, s.version
 		s.upserts = append(s.upserts, Upsert{Key: d.track.key, Pane: d.pane, Version: s.version, Sums: sums, packed: e.packed})
 	}
 	s.dirty = s.dirty[:0]
-	if at := s.budget.cutAt; at != s.cutTold {
-		s.cutTold = at
-		s.upserts = append(s.upserts, Upsert{Key: Key{Experiment: at.experiment, Labels: at.labels}, Version: s.version, Cut: true})
+	for _, g := range s.gone {
+		if !s.holds(g) {
+			s.upserts = append(s.upserts, Upsert{Key: g.Key, Pane: g.Pane, Version: s.version})
+		}
 	}
+	s.gone = s.gone[:0]
 	// A fixed order makes what leaves a function of what came in.
 	slices.SortFunc(s.upserts, func(a, b Upsert) int {
-		return cmp.Or(a.Key.Compare(b.Key), cmp.Compare(a.Pane.StartMs, b.Pane.StartMs), cmp.Compare(a.Pane.WidthMs, b.Pane.WidthMs))
+		return cmp.Or(compareBool(a.removes(), b.removes()), a.Key.Compare(b.Key), a.Pane.compare(b.Pane))
 	})
+	s.upserts = slices.CompactFunc(s.upserts, func(a, b Upsert) bool { return a.Key == b.Key && a.Pane == b.Pane })
+	if at := s.budget.cutAt; at != s.cutTold || newest != s.told {
+		s.cutTold, s.told = at, newest
+		s.upserts = append(s.upserts, Upsert{
+			Key: Key{Experiment: at.experiment, Labels: at.labels}, Version: s.version, Progress: true, Cut: at != group{},
+		})
+	}
 	return s.upserts
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+func (s *paneStore) holds(c CellPane) bool {
+	t := s.tracks[c.Key]
+	if t == nil {
+		return false
+	}
+	_, found := t.find(c.Pane)
+	return found
 }
 
 // age moves panes to the width that they have by the newest event, and drops
@@ -138,7 +202,7 @@ func (s *paneStore) age(newest int64) {
 	for _, t := range s.tracks {
 		kept := 0
 		for kept < len(t.panes) && t.panes[kept].pane.StartMs < horizon {
-			s.tombstone(t, t.panes[kept].pane)
+			s.remove(t.key, &t.panes[kept])
 			kept++
 		}
 		t.panes = slices.Delete(t.panes, 0, kept)
@@ -161,7 +225,7 @@ func (s *paneStore) rollUp(t *storeTrack, from, to, newest int64) {
 			i++
 			continue
 		}
-		s.tombstone(t, e.pane)
+		s.remove(t.key, &e)
 		t.panes = slices.Delete(t.panes, i, i+1)
 		s.addTo(t, wide, e.all())
 		// The wide pane sorts at or before i when it was new, so what was at
@@ -170,19 +234,12 @@ func (s *paneStore) rollUp(t *storeTrack, from, to, newest int64) {
 	}
 }
 
-func (s *paneStore) tombstone(t *storeTrack, p Pane) {
-	s.upserts = append(s.upserts, Upsert{Key: t.key, Pane: p, Version: s.version})
-}
-
 // republish marks every pane as changed, so that the next flush returns all.
 func (s *paneStore) republish() {
-	s.cutTold = group{}
+	s.cutTold, s.told = group{}, 0
 	for _, t := range s.tracks {
 		for i := range t.panes {
-			if e := &t.panes[i]; !e.dirty {
-				e.dirty = true
-				s.dirty = append(s.dirty, dirtyPane{t, e.pane})
-			}
+			s.touch(t, &t.panes[i])
 		}
 	}
 }

@@ -152,7 +152,7 @@ func TestReadersWhileNumbersChange(t *testing.T) {
 			m.Publish(1, apitest.StartMs+int64(version)*1000, []aggregator.Upsert{{
 				Key:     aggregator.Key{Experiment: "openbandit", Arm: "bts", RampPercent: 50},
 				Pane:    aggregator.Pane{StartMs: apitest.StartMs, WidthMs: 10_000},
-				Version: version, Sums: sums,
+				Version: aggregator.Version{Sequence: version}, Sums: sums,
 			}})
 			o.Counters.AddConsumed(0, 1)
 			p.Set(telemetry.Status{LagRecords: int64(version)}, errors.New("brokers: no answer"), version%2 == 0)
