@@ -21,6 +21,7 @@ var allowedImports = map[string]imports{
 	"internal/fixed":         {},
 	"internal/stats":         {},
 	"internal/kafkatest":     {},
+	"internal/checkpoint":    {tests: []string{"internal/checkpoint/checkpointtest"}},
 
 	// The way of the data. consumer knows no aggregator, and neither knows the
 	// join: they meet in internal/partition.
@@ -51,9 +52,10 @@ var allowedImports = map[string]imports{
 	},
 
 	// Tools and tests, which no package of the product imports.
-	"consumer/event/eventtest": {code: []string{"consumer/event", "consumer/event/eventpb"}},
-	"internal/archtest":        {},
-	"internal/docgen":          {code: []string{"internal/api/exposition", "internal/config"}},
+	"consumer/event/eventtest":           {code: []string{"consumer/event", "consumer/event/eventpb"}},
+	"internal/archtest":                  {},
+	"internal/checkpoint/checkpointtest": {code: []string{"internal/checkpoint"}},
+	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
 		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/partition",
@@ -67,18 +69,21 @@ var allowedImports = map[string]imports{
 // onlyFor names the packages that may import a module of somebody else's, by
 // the beginning of its path; tests may import what they like.
 var onlyFor = map[string][]string{
-	"github.com/alecthomas/kong":     {"cmd/rampgauge"},
-	"github.com/goccy/go-yaml":       {"internal/config"},
-	"go.yaml.in/yaml":                {"internal/config"},
-	"github.com/segmentio/kafka-go":  {"consumer"},
-	"github.com/twmb/franz-go":       {"internal/app", "internal/eventfile", "internal/kafkatest", "internal/loadbench"},
-	"google.golang.org/protobuf":     {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/recount", "internal/simulate"},
-	"github.com/schollz/progressbar": {"cmd/rampgauge"},
-	"github.com/prometheus/":         {"cmd/rampgauge", "internal/api", "internal/api/exposition"},
-	"github.com/VictoriaMetrics/":    {"internal/api", "internal/api/exposition", "internal/telemetry"},
-	"testing":                        {},
-	"github.com/google/go-cmp":       {},
-	"log":                            {}, // a global logger
+	"github.com/alecthomas/kong":       {"cmd/rampgauge"},
+	"github.com/goccy/go-yaml":         {"internal/config"},
+	"go.yaml.in/yaml":                  {"internal/config"},
+	"github.com/segmentio/kafka-go":    {"consumer"},
+	"github.com/twmb/franz-go":         {"internal/app", "internal/eventfile", "internal/kafkatest", "internal/loadbench"},
+	"google.golang.org/protobuf":       {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/recount", "internal/simulate"},
+	"github.com/schollz/progressbar":   {"cmd/rampgauge"},
+	"github.com/prometheus/":           {"cmd/rampgauge", "internal/api", "internal/api/exposition"},
+	"github.com/VictoriaMetrics/":      {"internal/api", "internal/api/exposition", "internal/telemetry"},
+	"gocloud.dev":                      {"internal/checkpoint"},
+	"github.com/cockroachdb/pebble/v2": {"internal/checkpoint", "internal/durable"},
+	"github.com/aws/":                  {},
+	"testing":                          {},
+	"github.com/google/go-cmp":         {},
+	"log":                              {}, // a global logger
 }
 
 // maxLines is how long a file may be. One that is longer asks for a reason.
