@@ -14,10 +14,9 @@ var ErrRow = errors.New("not a stored row")
 
 // The first byte of a stored row: its State in the lower half, and above it
 const (
-	mismatchShift     = 4
-	mismatchMask      = 3
-	hasAuctionWaiting = 1 << 6
-	hasConversions    = 1 << 7
+	mismatchShift  = 4
+	mismatchMask   = 3
+	hasConversions = 1 << 7
 )
 
 // Two bytes say next which fields follow, in this order; what is absent is 0.
@@ -47,10 +46,11 @@ const (
 	conversionStates   = Seen | Retracted | Counted | Orphaned
 	hasConversionTime  = 1 << 4
 	hasConversionValue = 1 << 5
+	hasRetractionTime  = 1 << 6
 )
 
 const (
-	rowStates     = HasImpression | HasWinner | Unmatched | Positive
+	rowStates     = HasImpression | HasWinner | Unmatched | Positive | Sought
 	idBytes       = 16
 	rowHeadBytes  = 3
 	minConversion = 1 + idBytes
@@ -63,9 +63,6 @@ func AppendRow(b []byte, row *Row) []byte {
 		panic(fmt.Sprintf("BUG: join: store row: state %#x, mismatch %d", row.State, row.Mismatch))
 	}
 	first := byte(row.State) | byte(row.Mismatch)<<mismatchShift
-	if row.AuctionWaiting != (ID{}) {
-		first |= hasAuctionWaiting
-	}
 	if len(row.Conversions) > 0 {
 		first |= hasConversions
 	}
@@ -93,9 +90,6 @@ func AppendRow(b []byte, row *Row) []byte {
 	b, has = appendSigned(b, has, w.CostMicros, hasCost)
 	b, has = appendSigned(b, has, row.Value, hasValue)
 	binary.LittleEndian.PutUint16(b[head+1:], has)
-	if first&hasAuctionWaiting != 0 {
-		b = appendID(b, row.AuctionWaiting)
-	}
 	if first&hasConversions != 0 {
 		b = binary.AppendUvarint(b, uint64(len(row.Conversions)))
 		for i := range row.Conversions {
@@ -120,6 +114,10 @@ func appendConversion(b []byte, c *Conversion, ms int64) []byte {
 	if c.Value != 0 {
 		b[head] |= hasConversionValue
 		b = binary.AppendVarint(b, c.Value)
+	}
+	if c.RetractedMs != 0 {
+		b[head] |= hasRetractionTime
+		b = binary.AppendVarint(b, c.RetractedMs-ms)
 	}
 	return b
 }
@@ -202,9 +200,6 @@ func ParseRow(b []byte, row *Row) error {
 	w.TimeMs = p.signed(has&hasTime != 0)
 	w.CostMicros = p.signed(has&hasCost != 0)
 	row.Value = p.signed(has&hasValue != 0)
-	if first&hasAuctionWaiting != 0 {
-		row.AuctionWaiting = p.id()
-	}
 	if first&hasConversions != 0 {
 		n := p.uvarint()
 		// No more room than there can be conversions, whatever the number says.
@@ -311,9 +306,14 @@ func (p *parser) float(has, bit uint16) float32 {
 
 func (p *parser) conversion(ms int64) Conversion {
 	head := p.take(1)[0]
-	p.check(head&^byte(conversionStates|hasConversionTime|hasConversionValue) == 0)
+	p.check(head&^byte(conversionStates|hasConversionTime|hasConversionValue|hasRetractionTime) == 0)
 	c := Conversion{State: ConversionState(head) & conversionStates, ID: p.anyID()}
 	c.TimeMs = ms + p.signed(head&hasConversionTime != 0)
 	c.Value = p.signed(head&hasConversionValue != 0)
+	if head&hasRetractionTime != 0 {
+		u := p.uvarint()
+		c.RetractedMs = ms + (int64(u>>1) ^ -int64(u&1))
+		p.check(c.RetractedMs != 0)
+	}
 	return c
 }

@@ -24,20 +24,20 @@ func sameRow(t *testing.T, want, got *Row) {
 
 // randomRow has each field absent, small, or of all bits.
 func randomRow(r *rand.Rand) *Row {
-	row := &Row{Facts: Facts{State: State(r.UintN(16)), Mismatch: Mismatch(r.UintN(uint(NumMismatches)))}}
+	row := &Row{Facts: Facts{State: State(r.UintN(16)) | State(r.UintN(2))*Sought, Mismatch: Mismatch(r.UintN(uint(NumMismatches)))}}
 	word := func() uint64 {
 		return pickOne(r, 0, 0, 1, r.Uint64N(1000), wordVarint, wordVarint+1, math.MaxUint64, r.Uint64())
 	}
 	signed := func() int64 { return int64(word()) * pickOne[int64](r, 1, -1) }
 	float := func() float32 { return math.Float32frombits(uint32(pickOne(r, 0, 1<<31, 0x3f800000, word()))) }
 	id := func() ID { return pickOne(r, ID{}, ID{0, 1}, ID{1, 0}, ID{r.Uint64(), r.Uint64()}) }
-	row.Auction, row.AuctionWaiting, row.Item, row.Value = id(), id(), word(), signed()
+	row.Auction, row.Item, row.Value = id(), word(), signed()
 	row.Winner = Winner{
 		Route: int32(signed()), Families: int32(signed()), Features: word(), Prediction: float(), Reference: float(),
 		Weight: float(), TimeMs: signed(), CostMicros: signed(), UnitID: word(),
 	}
 	for range r.IntN(4) {
-		row.Conversions = append(row.Conversions, Conversion{ID: id(), TimeMs: signed(), Value: signed(), State: ConversionState(r.UintN(16))})
+		row.Conversions = append(row.Conversions, Conversion{ID: id(), TimeMs: signed(), RetractedMs: signed(), Value: signed(), State: ConversionState(r.UintN(16))})
 	}
 	return row
 }

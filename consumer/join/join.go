@@ -15,8 +15,8 @@ type Joiner struct {
 	sink   Sink
 	tier   *tier
 	store  Store
-	// waiting finds the first row that waits for an auction.
-	waiting map[ID]ID
+	// waiting finds the rows that wait for an auction.
+	waiting map[ID]waiters
 	// waitingKept is how many of them there were when last looked through.
 	waitingKept int
 
@@ -33,7 +33,7 @@ func New(opts Options, store Store, sink Sink) *Joiner {
 	window := opts.Window.Milliseconds()
 	return &Joiner{
 		opts: opts, window: window, attrib: opts.AttributionWindow.Milliseconds(),
-		sink: sink, store: store, waiting: map[ID]ID{},
+		sink: sink, store: store, waiting: map[ID]waiters{},
 		// Eight buckets a window keep little beyond it, and few to look through.
 		tier: newTier(max(window/8, time.Second.Milliseconds())),
 	}
@@ -71,8 +71,7 @@ func (j *Joiner) Impression(e *event.Impression) {
 	if j.match(row) {
 		j.settle(row)
 	} else {
-		row.AuctionWaiting = j.waiting[auction]
-		j.waiting[auction] = id
+		j.wait(auction, id)
 		counts.Waiting++
 		j.horizons.push(e.EventTimeMs+j.window, id, ID{})
 		j.giveUpIfOutside(row)
@@ -153,36 +152,40 @@ func (j *Joiner) settle(row *Row) {
 // resolveWaiting matches the rows that wait for an auction, of which a part has
 // just come.
 func (j *Joiner) resolveWaiting(auction ID) {
-	id, ok := j.waiting[auction]
+	ws, ok := j.waiting[auction]
 	if !ok {
 		return
 	}
 	delete(j.waiting, auction)
-	counts := &j.counts.Streams[event.Impressions]
-	row := &j.row
-	for id != (ID{}) && j.store.Get(id, row) {
-		next := row.AuctionWaiting
-		row.AuctionWaiting = ID{}
-		if row.State&Unmatched != 0 {
-			counts.Unmatched--
-			counts.UnmatchedBy[row.Mismatch]--
-			counts.Waiting++
-		}
-		if j.match(row) {
-			counts.Waiting--
-			row.State &^= Unmatched
-			j.settle(row)
-		} else {
-			row.AuctionWaiting = j.waiting[auction]
-			j.waiting[auction] = id
-			if row.State&Unmatched != 0 {
-				j.giveUp(row, j.missing(row))
-			}
-			j.giveUpIfOutside(row)
-		}
-		j.store.Put(row, row.Winner.TimeMs)
-		id = next
+	j.resolve(auction, ws.first)
+	for _, id := range ws.rest {
+		j.resolve(auction, id)
 	}
+}
+
+func (j *Joiner) resolve(auction, id ID) {
+	row := &j.row
+	if !j.store.Get(id, row) {
+		return // forgotten, and whatever it waits for with it
+	}
+	counts := &j.counts.Streams[event.Impressions]
+	if row.State&Unmatched != 0 {
+		counts.Unmatched--
+		counts.UnmatchedBy[row.Mismatch]--
+		counts.Waiting++
+	}
+	if j.match(row) {
+		counts.Waiting--
+		row.State &^= Unmatched
+		j.settle(row)
+	} else {
+		j.wait(auction, id)
+		if row.State&Unmatched != 0 {
+			j.giveUp(row, j.missing(row))
+		}
+		j.giveUpIfOutside(row)
+	}
+	j.store.Put(row, row.Winner.TimeMs)
 }
 
 // giveUpIfOutside counts a row as unmatched without waiting for its horizon
@@ -248,6 +251,7 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 			return false
 		}
 		c.State |= Retracted
+		c.RetractedMs = e.EventTimeMs
 		return true
 	}
 	if c.State&Seen != 0 {

@@ -9,14 +9,13 @@ type Row struct {
 
 // Facts is the part of a Row that has a fixed size.
 type Facts struct {
-	ID             ID
-	Auction        ID
-	Item           uint64
-	AuctionWaiting ID // next row that waits for the same auction; zero: none
-	Winner         Winner
-	State          State
-	Mismatch       Mismatch // while Unmatched
-	Value          int64    // micros told to the Sink
+	ID       ID
+	Auction  ID
+	Item     uint64
+	Winner   Winner
+	State    State
+	Mismatch Mismatch // while Unmatched
+	Value    int64    // micros told to the Sink
 }
 
 // State is what is known of a Row.
@@ -28,14 +27,28 @@ const (
 	HasWinner
 	Unmatched // counted as unmatched, but not given up
 	Positive  // label 1 was told to the Sink
+	// Sought says that an auction older than memory has been looked for in vain.
+	Sought State = 1 << 6
 )
 
 // Conversion is one conversion id of a Row.
 type Conversion struct {
-	ID     ID
-	TimeMs int64
-	Value  int64
-	State  ConversionState
+	ID          ID
+	TimeMs      int64 // of the conversion, once Seen
+	RetractedMs int64 // of its retraction, once Retracted
+	Value       int64
+	State       ConversionState
+}
+
+// firstMs is the earlier time of a conversion and its retraction.
+func (c *Conversion) firstMs() int64 {
+	switch {
+	case c.State&Retracted == 0:
+		return c.TimeMs
+	case c.State&Seen == 0:
+		return c.RetractedMs
+	}
+	return min(c.TimeMs, c.RetractedMs)
 }
 
 // ConversionState is what is known of a Conversion.
