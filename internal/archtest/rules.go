@@ -29,6 +29,7 @@ var allowedImports = map[string]imports{
 	"consumer/join":           {code: []string{"consumer/event"}},
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
+	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
 	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},

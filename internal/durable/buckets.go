@@ -1,0 +1,141 @@
+package durable
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// bucket is the rows whose first Put had a time in one span of Options.BucketMs.
+// They are dropped together.
+type bucket struct {
+	number uint32
+	seq    uint32 // of its newest chunk
+	stored int    // rows in its chunks
+	live   int    // of these, not replaced
+	// Chunks to be packed anew with others, some of them replaced wholly meanwhile.
+	open, sparse []uint32
+	// Rows to be stored with the next commit, as a list through cachedRow.nextDirty.
+	first, last uint32
+}
+
+// bucketOf puts what lies before 1970 or far ahead into the outermost bucket.
+func (d *DB) bucketOf(ms int64) uint32 {
+	return uint32(min(max(ms/d.bucketMs, 0), math.MaxUint32-1))
+}
+
+func (d *DB) bucket(number uint32) *bucket {
+	if d.latest != nil && d.latest.number == number {
+		return d.latest
+	}
+	b := d.buckets[number]
+	if b == nil {
+		b = &bucket{number: number}
+		d.buckets[number] = b
+	}
+	d.latest = b
+	return b
+}
+
+// newChunk numbers a chunk.
+func (d *DB) newChunk(b *bucket, seq uint32) (uint32, error) {
+	var i uint32
+	if n := len(d.freeChunks); n > 0 {
+		i = d.freeChunks[n-1]
+		d.freeChunks = d.freeChunks[:n-1]
+	} else {
+		if len(d.chunks) >= maxChunks {
+			return 0, d.errorf("more than %d chunks of rows are stored; give the topics more partitions", maxChunks)
+		}
+		i = uint32(len(d.chunks))
+		d.chunks = append(d.chunks, chunk{})
+	}
+	// It counts as dropped while n is 0.
+	d.chunks[i] = chunk{bucket: b.number, seq: seq, n: 1}
+	return i, nil
+}
+
+func (d *DB) freeChunk(i uint32) {
+	d.chunks[i] = chunk{}
+	d.freeChunks = append(d.freeChunks, i)
+}
+
+// closeChunk notes what a chunk holds, and lists it if it should be packed anew.
+func (d *DB) closeChunk(b *bucket, i uint32, rows, bytes int, live uint64, flags chunkFlags) {
+	c := &d.chunks[i]
+	c.n, c.flags, c.live = uint8(rows), flags, live
+	b.stored += rows
+	b.live += c.liveRows()
+	switch {
+	case rows < maxRows/2 && bytes < maxBytes/2:
+		c.flags |= chunkOpen
+		b.open = append(b.open, i)
+	case 2*c.liveRows() <= rows:
+		c.flags |= chunkSparse
+		b.sparse = append(b.sparse, i)
+	}
+}
+
+// replace notes, with the next commit, that a row is stored in a later chunk.
+func (d *DB) replace(b *bucket, i uint32, ord int) error {
+	c := &d.chunks[i]
+	c.live &^= 1 << ord
+	b.live--
+	listed := c.flags&(chunkOpen|chunkSparse) != 0
+	if c.live == 0 {
+		b.stored -= int(c.n)
+		return d.removeChunk(i, listed)
+	}
+	if !listed && 2*c.liveRows() <= int(c.n) {
+		c.flags |= chunkSparse
+		b.sparse = append(b.sparse, i)
+	}
+	if c.flags&chunkChanged == 0 {
+		c.flags |= chunkChanged
+		d.changed = append(d.changed, i)
+	}
+	return nil
+}
+
+// removeChunk deletes a chunk. Its number is free at once, or when its list is
+// looked through.
+func (d *DB) removeChunk(i uint32, listed bool) error {
+	c := &d.chunks[i]
+	if c.flags&chunkMasked != 0 {
+		if err := d.batch.Delete(d.chunkKey(kindMasks, c), nil); err != nil {
+			return err
+		}
+	}
+	err := d.batch.Delete(d.chunkKey(kindRows, c), nil)
+	c.flags &^= chunkChanged | chunkMasked
+	if !listed {
+		d.freeChunk(i)
+	}
+	return err
+}
+
+// storeMasks stores which rows are left of the chunks that lost some.
+func (d *DB) storeMasks() error {
+	var mask [8]byte
+	for _, i := range d.changed {
+		c := &d.chunks[i]
+		if c.flags&chunkChanged == 0 {
+			continue // removed since
+		}
+		c.flags = c.flags&^chunkChanged | chunkMasked
+		binary.LittleEndian.PutUint64(mask[:], c.live)
+		if err := d.batch.Set(d.chunkKey(kindMasks, c), mask[:], nil); err != nil {
+			return err
+		}
+	}
+	d.changed = d.changed[:0]
+	return nil
+}
+
+// chunkKey is valid until the next call.
+func (d *DB) chunkKey(kind byte, c *chunk) []byte {
+	d.key = appendChunkKey(d.key[:0], kind, c.bucket, c.seq)
+	return d.key
+}
+
+// isDropped reports whether a chunk is of a bucket that was dropped.
+func (d *DB) isDropped(i uint32) bool { return d.chunks[i].n == 0 }

@@ -1,0 +1,50 @@
+package durable
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Keys begin with a byte that says what they are.
+const (
+	kindFormat  = 'f' // what wrote the directory: formatRecord
+	kindMeta    = 'm' // the commit's number, and what the caller gave Commit
+	kindEvicted = 'e' // EvictedMs
+	kindPane    = 'p' // and the caller's key
+	kindMasks   = 'l' // and bucket and number of a chunk, each of four bytes: the rows that are left of it
+	kindRows    = 'r' // and the same: its rows
+)
+
+// formatVersion is of the keys and values; Pebble has one of its own.
+const formatVersion = 1
+
+var (
+	formatKey  = []byte{kindFormat}
+	metaKey    = []byte{kindMeta}
+	evictedKey = []byte{kindEvicted}
+	// rowsEnd is above all chunks, and paneEnd above all panes.
+	rowsEnd  = []byte{kindRows + 1}
+	masksEnd = []byte{kindMasks + 1}
+	paneEnd  = []byte{kindPane + 1}
+)
+
+const chunkKeyBytes = 9
+
+func appendChunkKey(b []byte, kind byte, bucket, seq uint32) []byte {
+	b = append(b, kind)
+	b = binary.BigEndian.AppendUint32(b, bucket)
+	return binary.BigEndian.AppendUint32(b, seq)
+}
+
+func parseChunkKey(k []byte) (bucket, seq uint32, err error) {
+	if len(k) != chunkKeyBytes {
+		return 0, 0, errors.New("not the key of a chunk")
+	}
+	return binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(k[5:]), nil
+}
+
+// formatRecord is the value of formatKey: the version, and the length of a
+// bucket, which stays what it was when the directory was made.
+func formatRecord(bucketMs int64) []byte {
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(nil, formatVersion), uint64(bucketMs))
+}
