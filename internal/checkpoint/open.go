@@ -13,6 +13,9 @@ import (
 	"gocloud.dev/blob/s3blob"
 )
 
+// responseChecksums is the parameter that says when S3 is asked for checksums.
+const responseChecksums = "response_checksum_validation"
+
 // BucketCloser is a Bucket that whoever opened it closes.
 type BucketCloser interface {
 	Bucket
@@ -51,7 +54,13 @@ func OpenBucket(ctx context.Context, text string) (BucketCloser, error) {
 		return b, nil
 	case "s3":
 		prefix := strings.Trim(u.Path, "/")
-		b, err := new(s3blob.URLOpener).OpenBucketURL(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, RawQuery: u.RawQuery})
+		query := u.Query()
+		if !query.Has(responseChecksums) {
+			// All that is read is checked here, and stores without checksums would
+			// have the library log a line for each object.
+			query.Set(responseChecksums, "when_required")
+		}
+		b, err := new(s3blob.URLOpener).OpenBucketURL(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, RawQuery: query.Encode()})
 		if err != nil {
 			if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "open bucket ") {
 				err = inner // the outer one repeats the URL

@@ -76,7 +76,7 @@ const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 // logs do, travel in small ones, so that only the last is sent again.
 const (
 	partOfTable = 32 << 20
-	partOfLog   = 1 << 20
+	partOfLog   = 256 << 10
 )
 
 // Store keeps checkpoints of a group's partitions in a Bucket. It may be used

@@ -207,3 +207,33 @@ func TestLists(t *testing.T) {
 		w.bucket.Edit(manifestOf(done.Version), func([]byte) []byte { return nil })
 	}
 }
+
+// A table comes back whose object is garbage, at the moment when that is
+// deleted.
+func TestGarbageComesBack(t *testing.T) {
+	w := newWorld(t)
+	zombie, o := w.owner(1), w.owner(2)
+	w.upload(zombie, 1, files{"000001.sst": "comes back"})
+	for i := range uint64(3) {
+		w.now = w.now.Add(grace / 10)
+		w.upload(zombie, 2+i, files{"000002.sst": "stays"})
+	}
+	w.now = w.now.Add(2 * grace)
+	again := files{"000001.sst": "comes back", "000002.sst": "stays"}
+	deleting := 0
+	w.bucket.Before = func(_ context.Context, r checkpointtest.Request) error {
+		if r.Kind == checkpointtest.Delete && strings.Contains(r.Key, "objects/") {
+			if deleting++; deleting == 1 {
+				w.upload(o, 1, again)
+			}
+		}
+		return nil
+	}
+	w.upload(zombie, 5, files{"000002.sst": "stays"})
+	if deleting == 0 {
+		t.Fatal("nothing was deleted")
+	}
+	if done := w.restore(w.owner(3), v(2, 1), again); len(done.Skipped) > 0 {
+		t.Errorf("skipped %v", done.Skipped)
+	}
+}
