@@ -3,6 +3,7 @@ package aggregator
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
@@ -10,8 +11,10 @@ import (
 // interner numbers byte strings: the same bytes get the same number. Looking up
 // a known one does not allocate.
 type interner struct {
-	ids     map[string]int32
-	scratch []byte
+	ids      map[string]int32
+	meanings [][]byte // by number
+	told     int      // how many of them NewTables has told of
+	scratch  []byte
 }
 
 func newInterner() interner { return interner{ids: map[string]int32{}} }
@@ -21,8 +24,10 @@ func (in *interner) id() (id int32, isNew bool) {
 	if id, ok := in.ids[string(in.scratch)]; ok {
 		return id, false
 	}
-	id = int32(len(in.ids))
-	in.ids[string(in.scratch)] = id
+	id = int32(len(in.meanings))
+	meaning := slices.Clone(in.scratch)
+	in.ids[string(meaning)] = id
+	in.meanings = append(in.meanings, meaning)
 	return id, true
 }
 

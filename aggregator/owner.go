@@ -111,3 +111,6 @@ func (p *Partition) Reconcile(published iter.Seq2[CellPane, Version]) int {
 	}
 	return differ
 }
+
+// RestoreExpired gives a new Partition back what Expired was.
+func (p *Partition) RestoreExpired(n int64) { p.expired = n }

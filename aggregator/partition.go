@@ -127,6 +127,13 @@ func (p *Partition) Republish() { p.store.republish() }
 // forgets panes older than the retention. The result is valid until the next
 // call; the sums in it for good.
 func (p *Partition) Flush() []Upsert {
+	p.Collect()
+	return p.store.flush(p.newest)
+}
+
+// Collect adds the cells that wait to their panes, without publishing them:
+// their memory is free for others.
+func (p *Partition) Collect() {
 	cells := make([]*cell, 0, len(p.cells))
 	for _, c := range p.cells {
 		cells = append(cells, c)
@@ -142,5 +149,4 @@ func (p *Partition) Flush() []Upsert {
 		p.free = append(p.free, c)
 	}
 	clear(p.cells)
-	return p.store.flush(p.newest)
 }

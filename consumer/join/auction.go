@@ -8,18 +8,40 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
-// Prediction takes one decoded prediction. It may drop candidates from e that
-// are known already.
-func (j *Joiner) Prediction(e *event.Prediction) {
+// Prediction takes one decoded prediction, the record at an offset. It may drop
+// candidates from e that are known already.
+func (j *Joiner) Prediction(e *event.Prediction, offset int64) {
 	j.observe(e.EventTimeMs)
 	id := makeID(e.AuctionID)
-	conflict := j.items.repeats(&e.Candidates) && j.dropRepeats(&e.Candidates)
 	// Even when its auction is known: the part that it repeats may be gone, and
 	// a bucket that was dropped must not come back under the refs into it.
 	if e.EventTimeMs < j.tier.evicted {
-		j.counts.Streams[event.Predictions].Late++
+		if !j.opts.Seek {
+			j.counts.Streams[event.Predictions].Late++
+			return
+		}
+		j.past.postpone(id, j.tier.number(e.EventTimeMs), offset)
 		return
 	}
+	j.take(id, e, offset, true)
+	j.evictAuctions()
+}
+
+// Known takes a prediction that was counted before the state was read back from
+// disk: it is put into memory again.
+func (j *Joiner) Known(e *event.Prediction, offset int64) {
+	if e.EventTimeMs < j.tier.evicted {
+		// Its bucket may have been dropped again before all of it was read.
+		j.past.note(j.tier.number(e.EventTimeMs), Span{offset, offset})
+		return
+	}
+	j.take(makeID(e.AuctionID), e, offset, false)
+	j.evictAuctions()
+}
+
+// take puts into memory what a prediction brings, and counts it if it is new.
+func (j *Joiner) take(id ID, e *event.Prediction, offset int64, isNew bool) {
+	conflict := j.items.repeats(&e.Candidates) && j.dropRepeats(&e.Candidates)
 	route := j.sink.Route(e)
 	news := true
 	if p := j.tier.head(id); p != nil {
@@ -27,29 +49,32 @@ func (j *Joiner) Prediction(e *event.Prediction) {
 		news, contradicts = j.dropKnown(e, p, route)
 		conflict = conflict || contradicts
 	}
-	if conflict {
-		j.counts.Streams[event.Predictions].Conflicting++
+	counts := &j.counts.Streams[event.Predictions]
+	switch {
+	case !isNew:
+	case conflict:
+		counts.Conflicting++
+	case !news:
+		counts.Duplicate++
 	}
 	if !news {
-		if !conflict {
-			j.counts.Streams[event.Predictions].Duplicate++
-		}
 		return
 	}
 	families := int32(-1)
 	if len(e.Candidates.FeaturesPresent) > 0 {
 		families = j.sink.Families(e)
 	}
-	j.sink.Candidates(route, e)
-	if len(e.TowerCalls) > 0 {
-		j.sink.Calls(route, e)
+	if isNew {
+		j.sink.Candidates(route, e)
+		if len(e.TowerCalls) > 0 {
+			j.sink.Calls(route, e)
+		}
+		j.counts.Candidates += int64(e.Candidates.Len())
 	}
-	j.counts.Candidates += int64(e.Candidates.Len())
-	j.tier.put(id, route, families, e)
+	j.tier.put(id, route, families, e, offset)
 	if len(j.waiting) > 0 {
 		j.resolveWaiting(id)
 	}
-	j.evictAuctions()
 }
 
 // dropRepeats drops all but the first of each item that a record lists twice,

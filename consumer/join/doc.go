@@ -31,9 +31,15 @@ type Options struct {
 	Window            time.Duration // largest distance of an impression from its auction, either way
 	AttributionWindow time.Duration // a conversion counts up to this long after its impression
 	ConversionTypes   []string      // counted types; empty: all
+	// Retention is how long a row is kept after its time at least: a label may
+	// come that late. It is never kept for less than its windows need.
+	Retention time.Duration
 	// MemoryBytes is what the partition's join may keep in memory before it
 	// evicts what is past its horizon. Below it nothing is evicted.
 	MemoryBytes int64
+	// Seek says that predictions can be read again: what comes too late for
+	// memory waits for SeekRanges to be read. Without it, it counts as late.
+	Seek bool
 }
 
 // Winner is one shown candidate, with what its auction said of it.

@@ -9,12 +9,14 @@ import (
 
 // Joiner is the join of one partition.
 type Joiner struct {
-	opts   Options
-	window int64 // ms
-	attrib int64 // ms
-	sink   Sink
-	tier   *tier
-	store  Store
+	opts     Options
+	window   int64 // ms
+	attrib   int64 // ms
+	sink     Sink
+	remember int64 // how long rows are kept after their time, ms
+	tier     *tier
+	past     past
+	store    Store
 	// waiting finds the rows that wait for an auction.
 	waiting map[ID]waiters
 	// waitingKept is how many of them there were when last looked through.
@@ -30,12 +32,13 @@ type Joiner struct {
 
 // New returns a Joiner with an empty memory tier over a Store.
 func New(opts Options, store Store, sink Sink) *Joiner {
-	window := opts.Window.Milliseconds()
+	window, attrib := opts.Window.Milliseconds(), opts.AttributionWindow.Milliseconds()
 	return &Joiner{
-		opts: opts, window: window, attrib: opts.AttributionWindow.Milliseconds(),
+		opts: opts, window: window, attrib: attrib, remember: max(attrib+2*window, opts.Retention.Milliseconds()),
 		sink: sink, store: store, waiting: map[ID]waiters{},
 		// Eight buckets a window keep little beyond it, and few to look through.
 		tier: newTier(max(window/8, time.Second.Milliseconds())),
+		past: newPast(),
 	}
 }
 
@@ -75,6 +78,7 @@ func (j *Joiner) Impression(e *event.Impression) {
 		counts.Waiting++
 		j.horizons.push(e.EventTimeMs+j.window, id, ID{})
 		j.giveUpIfOutside(row)
+		j.seek(row)
 	}
 	j.store.Put(row, e.EventTimeMs)
 }
@@ -289,8 +293,9 @@ func (j *Joiner) Advance(newestMs int64) {
 			j.passHorizon(&j.row, conversion)
 		}
 	}
+	j.pass()
 	j.evictAuctions()
-	j.store.Evict(j.newest-j.attrib-2*j.window, j.opts.MemoryBytes/2)
+	j.store.Evict(j.newest-j.remember, j.opts.MemoryBytes/2)
 	j.forgetWaiting()
 }
 
@@ -328,14 +333,31 @@ func (j *Joiner) missing(row *Row) Mismatch {
 	return mismatch
 }
 
-// evictAuctions drops the oldest auctions while memory is short of room and no
-// impression can be on its way to them: one may be a window younger, and the
-// streams are taken in event-time order to within another.
+// joinable is the event time, a bucket's begin, from which on impressions may
+// be on their way to an auction: one may be a window younger, and the streams
+// are taken in event-time order to within another.
+func (j *Joiner) joinable() int64 {
+	ms := j.newest - 2*j.window
+	return ms - ms%j.tier.width
+}
+
+// evictAuctions drops the oldest auctions while memory is short of room, first
+// those that no impression can be on its way to. Where records can be read
+// again, the others follow: what still comes for them is sought there.
 func (j *Joiner) evictAuctions() {
 	for j.tier.bytes() > j.opts.MemoryBytes/2 {
-		if !j.tier.evict(j.newest - 2*j.window) {
+		to := j.joinable()
+		if j.opts.Seek {
+			to = max(to, j.newest-j.newest%j.tier.width)
+		}
+		number, span, ok := j.tier.evict(to)
+		if !ok {
 			return
 		}
+		if int64(number)*j.tier.width >= j.joinable() {
+			j.past.early++
+		}
+		j.past.note(number, span)
 	}
 }
 

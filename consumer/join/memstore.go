@@ -160,3 +160,15 @@ func (s *MemStore) EvictedMs() int64 { return s.evicted }
 
 // Bytes implements Store.
 func (s *MemStore) Bytes() int64 { return s.used }
+
+// Each calls f with every row. The row is valid during the call.
+func (s *MemStore) Each(f func(row *Row)) {
+	var row Row
+	for _, rows := range s.buckets {
+		for _, i := range rows {
+			if s.Get(s.at(i).facts.ID, &row) {
+				f(&row)
+			}
+		}
+	}
+}

@@ -159,7 +159,7 @@ func (w *world) play(t *testing.T, order []int, repeat int, r *rand.Rand) (*netS
 				e.Candidates.Predictions = slices.Clone(e.Candidates.Predictions)
 				e.Candidates.References = slices.Clone(e.Candidates.References)
 				e.Candidates.FeaturesPresent = slices.Clone(e.Candidates.FeaturesPresent)
-				j.Prediction(&e)
+				j.Prediction(&e, int64(p))
 			case i >= 0:
 				j.Impression(&w.impressions[i])
 			default:

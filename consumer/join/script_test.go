@@ -134,7 +134,7 @@ func (s *script) command(words []string) {
 	case "options":
 		s.options(args)
 	case "p":
-		s.join.Prediction(s.prediction(name(0), at, args))
+		s.join.Prediction(s.prediction(name(0), at, args), 0)
 	case "i":
 		s.join.Impression(&event.Impression{
 			ImpressionID: []byte(name(0)), AuctionID: []byte(name(1)), ItemID: uint64(s.int(name(2))),

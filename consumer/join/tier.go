@@ -2,6 +2,7 @@ package join
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
@@ -30,6 +31,7 @@ type tier struct {
 // number.
 type bucket struct {
 	chunks [][]uint64
+	span   Span // of the records that brought them
 }
 
 // chunkWords is the size of a chunk. A part that is larger gets one of its own,
@@ -158,8 +160,8 @@ func (p *part) find(item uint64) int {
 	return -1
 }
 
-// put adds a part for the candidates and calls of e.
-func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
+// put adds a part for the candidates and calls of e, the record at offset.
+func (t *tier) put(id ID, route, families int32, e *event.Prediction, offset int64) {
 	c := &e.Candidates
 	head := part{
 		id: id, timeMs: e.EventTimeMs, unitID: e.UnitID,
@@ -171,7 +173,7 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
 	if len(c.FeaturesPresent) > 0 { // without masks, FeaturesAll is that of none
 		head.features = c.FeaturesAll
 	}
-	r, p := t.alloc(uint32(e.EventTimeMs/t.width), partWords+head.callsAt()+len(e.TowerCalls))
+	r, p := t.alloc(t.number(e.EventTimeMs), partWords+head.callsAt()+len(e.TowerCalls), offset)
 	head.next = ref(t.index.put(id, uint64(r)))
 	*p = head
 	copy(p.items(), c.ItemIDs)
@@ -184,14 +186,32 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction) {
 	}
 }
 
-// alloc returns memory for a part of so many words.
-func (t *tier) alloc(number uint32, words int) (ref, *part) {
+// number is that of the bucket of an event time.
+func (t *tier) number(ms int64) uint32 { return uint32(ms / t.width) }
+
+// copyTo copies an auction's parts into another tier.
+func (t *tier) copyTo(to *tier, id ID) {
+	var parts []*part
+	for p := t.head(id); p != nil; p = t.next(p) {
+		parts = append(parts, p)
+	}
+	for _, p := range slices.Backward(parts) { // the newest is put last
+		words := partWords + p.callsAt() + int(p.calls)
+		r, c := to.alloc(to.number(p.timeMs), words, 0)
+		copy(unsafe.Slice((*uint64)(unsafe.Pointer(c)), words), unsafe.Slice((*uint64)(unsafe.Pointer(p)), words))
+		c.next = ref(to.index.put(id, uint64(r)))
+	}
+}
+
+// alloc returns memory for a part of so many words, from the record at offset.
+func (t *tier) alloc(number uint32, words int, offset int64) (ref, *part) {
 	b := t.buckets[number]
 	if b == nil {
-		b = &bucket{}
+		b = &bucket{span: Span{First: offset, Last: offset}}
 		t.buckets[number] = b
 		t.oldest = min(t.oldest, number)
 	}
+	b.span.add(offset)
 	last := len(b.chunks) - 1
 	if last < 0 || len(b.chunks[last])+words > cap(b.chunks[last]) {
 		size := chunkWords
@@ -225,12 +245,12 @@ func (t *tier) newChunk(words int) []uint64 {
 // bytes is the memory that auctions take.
 func (t *tier) bytes() int64 { return 8*chunkWords*int64(t.chunks) + t.other + t.index.bytes() }
 
-// evict drops the oldest bucket when it ends at or before ms, and reports
-// whether it did.
-func (t *tier) evict(ms int64) bool {
+// evict drops the oldest bucket when it ends at or before ms, and reports which
+// and whether it did.
+func (t *tier) evict(ms int64) (number uint32, span Span, ok bool) {
 	oldest := t.oldest
 	if len(t.buckets) == 0 || (int64(oldest)+1)*t.width > ms {
-		return false
+		return 0, Span{}, false
 	}
 	b := t.buckets[oldest]
 	t.usual = 0
@@ -258,8 +278,8 @@ func (t *tier) evict(ms int64) bool {
 	for number := range t.buckets {
 		t.oldest = min(t.oldest, number)
 	}
-	t.evicted = (int64(oldest) + 1) * t.width
-	return true
+	t.evicted = max(t.evicted, (int64(oldest)+1)*t.width)
+	return oldest, b.span, true
 }
 
 // forget takes a part that is about to be dropped out of the index.

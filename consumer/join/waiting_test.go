@@ -35,7 +35,7 @@ func TestAuctionsThatNeverComeAreForgotten(t *testing.T) {
 	j.Prediction(&event.Prediction{
 		AuctionID: fmt.Append(nil, "a", impressions-1), EventTimeMs: ms, Candidates: columns([]candidate{{1, 0.5, 0, 0}}, false),
 		Assignments: []event.Assignment{{Experiment: []byte("x"), Arm: []byte("control")}},
-	})
+	}, 0)
 	if n := len(sink.lines); n != 2 {
 		t.Errorf("the sink was told %q, want the candidates and their winner", sink.lines)
 	}

@@ -53,7 +53,10 @@ func (c *cores) open(_ context.Context, number int32, dead consumer.DeadLetters)
 	h := c.all[number]
 	if h == nil {
 		h = &heldCore{letters: &letters{}}
-		h.core = c.make(number, h.letters)
+		var err error
+		if h.core, err = c.make(number, h.letters); err != nil {
+			return nil, err
+		}
 		c.all[number] = h
 	}
 	if h.expiry != nil {
@@ -64,7 +67,7 @@ func (c *cores) open(_ context.Context, number int32, dead consumer.DeadLetters)
 	return &parking{Core: h.core, park: func() { c.park(number) }}, nil
 }
 
-func (c *cores) make(number int32, dead consumer.DeadLetters) *partition.Core {
+func (c *cores) make(number int32, dead consumer.DeadLetters) (*partition.Core, error) {
 	cfg := &c.o.Config
 	po := partition.Options{
 		Partition: number,
@@ -84,7 +87,7 @@ func (c *cores) make(number int32, dead consumer.DeadLetters) *partition.Core {
 	for s := range event.NumStreams {
 		po.Formats[s] = cfg.Topics.Input(s).Format
 	}
-	return partition.New(po)
+	return partition.Open(po, partition.NewMemory())
 }
 
 // held lists the partitions whose state is here.

@@ -125,7 +125,8 @@ func (p pipeline) run(t testing.TB, records []record) *outcome {
 	out := &outcome{merged: aggregator.NewMerged(p.aggregator), reports: make([]partition.Report, p.partitions)}
 	cores := make([]*partition.Core, p.partitions)
 	for i := range cores {
-		cores[i] = partition.New(partition.Options{
+		var err error
+		cores[i], err = partition.Open(partition.Options{
 			Partition:  int32(i),
 			Formats:    [event.NumStreams]event.Format{p.format, p.format, p.format},
 			Join:       p.join,
@@ -135,7 +136,10 @@ func (p pipeline) run(t testing.TB, records []record) *outcome {
 			Letters:    lettersOf{out, int32(i)},
 			Publish:    out.merged.Publish,
 			Report:     func(source int32, r partition.Report) { out.reports[source] = r },
-		})
+		}, partition.NewMemory())
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	commit := func() {
 		for _, c := range cores {

@@ -8,7 +8,6 @@ import (
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
-	"github.com/rampgauge/rampgauge/internal/partition"
 	"github.com/rampgauge/rampgauge/internal/simulate"
 )
 
@@ -36,7 +35,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 			for _, ch := range makeLoad(o).chunks {
 				streams[ch.stream] = append(streams[ch.stream], ch.records...)
 			}
-			c := partition.New(benchOptions(func(int32, int64, []aggregator.Upsert) {}))
+			c := open(t, benchOptions(func(int32, int64, []aggregator.Upsert) {}))
 			hand := func(s event.Stream, records []consumer.Record) {
 				if err := c.Handle(s, records); err != nil {
 					t.Fatal(err)

@@ -62,6 +62,16 @@ func benchOptions(publish func(int32, int64, []aggregator.Upsert)) partition.Opt
 	}
 }
 
+// open returns a core whose state survives nothing.
+func open(tb testing.TB, o partition.Options) *partition.Core {
+	tb.Helper()
+	c, err := partition.Open(o, partition.NewMemory())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
 // BenchmarkCore is everything behind the fetch: decode, join, aggregate and
 // publish. The floor beside it decodes only.
 func BenchmarkCore(b *testing.B) {
@@ -78,7 +88,7 @@ func BenchmarkCore(b *testing.B) {
 			b.ReportAllocs()
 			merged := aggregator.NewMerged(benchOptions(nil).Aggregator)
 			for b.Loop() {
-				c := partition.New(benchOptions(merged.Publish))
+				c := open(b, benchOptions(merged.Publish))
 				for i, ch := range l.chunks {
 					if err := c.Handle(ch.stream, ch.records); err != nil {
 						b.Fatal(err)

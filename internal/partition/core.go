@@ -1,14 +1,15 @@
 // Package partition owns the core of one partition: it decodes records, feeds
-// the join, lets the aggregator count what the join says, and publishes the
-// result at each commit.
+// the join, lets the aggregator count what the join says, stores what must
+// survive, and publishes the result at each commit.
 //
 // It is a single-threaded state machine, the same in service, demo, replay and
-// tests: time is passed in, and all that leaves goes through the functions in
-// Options. It knows no Kafka beyond the shape of a record.
+// tests: time is passed in, disk is a State, and all that leaves goes through
+// the functions in Options. It knows no Kafka beyond the shape of a record.
 package partition
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
@@ -19,7 +20,9 @@ import (
 // Options configures a Core. All functions are called from the goroutine that
 // calls the Core.
 type Options struct {
-	Partition  int32
+	Partition int32
+	// Epoch orders the owners of the partition, of which the last one counts.
+	Epoch      uint64
 	Formats    [event.NumStreams]event.Format
 	Join       join.Options
 	Aggregator aggregator.Options
@@ -29,10 +32,17 @@ type Options struct {
 	// records pass their horizon; nil: of this partition alone.
 	NewestMs func() int64
 	Letters  consumer.DeadLetters
-	// Publish receives what changed, at each commit.
+	// Publish receives what changed, at each commit, once it is stored.
 	Publish func(source int32, newestMs int64, upserts []aggregator.Upsert)
 	// Report receives the counts, at each commit; nil: nobody does.
 	Report func(source int32, r Report)
+	// Reread calls f with the predictions at the offsets from first to last, in
+	// order and as far as the topic still holds them. It is how records that come
+	// too late for memory are resolved; nil: they count as late.
+	Reread func(ctx context.Context, first, last int64, f func([]consumer.Record) error) error
+	// SeekEveryMs is how long late records are gathered before Reread is asked
+	// for them, by NowMs.
+	SeekEveryMs int64
 }
 
 // Report says what became of a partition's records so far.
@@ -44,37 +54,33 @@ type Report struct {
 	Expired     int64 // contributions to panes older than the retention
 	NewestMs    int64 // newest event time
 	MemoryBytes int64
+	Seeking     int   // records that came too late for memory and are being sought
 	Batches     int64 // calls of Handle
 }
 
 // Core is the state machine of one partition. It implements consumer.Handler.
 type Core struct {
-	opts    Options
-	decoder *event.Decoder
-	join    *join.Joiner
-	agg     *aggregator.Partition
-	next    [event.NumStreams]int64
-	report  Report
+	opts     Options
+	settings string
+	state    State
+	decoder  *event.Decoder
+	join     *join.Joiner
+	agg      *aggregator.Partition
+
+	// next are the offsets of the records to take next; those below applied have
+	// been counted, and are read again because memory was lost.
+	next, applied [event.NumStreams]int64
+	report        Report
+	soughtMs      int64 // when late records were last sought
+
+	entries []Pane // scratch of a commit
+	arena   []byte
 }
 
 // maxPending is how many cells may wait for a commit: a backlog runs through
-// event time faster than the commit interval, and its panes are best published
-// while they are few.
+// event time faster than the commit interval, and cells take more memory than
+// the panes that they become.
 const maxPending = 256
-
-// New returns an empty Core, whose state begins with the topics' oldest records.
-func New(opts Options) *Core {
-	c := &Core{
-		opts:    opts,
-		decoder: event.NewDecoder(event.Options{}),
-		agg:     aggregator.NewPartition(opts.Aggregator),
-	}
-	for s := range c.next {
-		c.next[s] = consumer.Earliest
-	}
-	c.join = join.New(opts.Join, join.NewMemStore(), sink{c.agg})
-	return c
-}
 
 // Offsets implements consumer.Handler.
 func (c *Core) Offsets() [event.NumStreams]int64 { return c.next }
@@ -84,7 +90,7 @@ func (c *Core) EventTimeMs(s event.Stream, value []byte) (int64, bool) {
 	return event.EventTimeMs(s, c.opts.Formats[s], value)
 }
 
-// Handle implements consumer.Handler.
+// Handle implements consumer.Handler. The error is that of the State.
 func (c *Core) Handle(s event.Stream, records []consumer.Record) error {
 	now := c.opts.NowMs()
 	c.report.Batches++
@@ -93,21 +99,25 @@ func (c *Core) Handle(s event.Stream, records []consumer.Record) error {
 	}
 	c.agg.Observe(c.join.NewestMs())
 	if c.agg.Pending() > maxPending {
-		c.publish()
+		c.agg.Collect()
 	}
-	return nil
+	return c.state.Err()
 }
 
 func (c *Core) handle(s event.Stream, r *consumer.Record, now int64) {
 	if r.Offset < c.next[s] {
 		return // a fetch after a restart may begin before the offset asked for
 	}
-	c.report.Consumed[s]++
 	c.next[s] = r.Offset + 1
+	known := r.Offset < c.applied[s]
 	reason := event.ReasonKey
 	if len(r.Key) > 0 {
-		reason = c.decode(s, r.Value, now)
+		reason = c.decode(s, r, known, now)
 	}
+	if known {
+		return
+	}
+	c.report.Consumed[s]++
 	if reason == event.ReasonNone {
 		return
 	}
@@ -125,22 +135,26 @@ func (c *Core) detail(reason event.Reason) string {
 	return c.decoder.Detail()
 }
 
-func (c *Core) decode(s event.Stream, value []byte, now int64) event.Reason {
+func (c *Core) decode(s event.Stream, r *consumer.Record, known bool, now int64) event.Reason {
 	switch s {
 	case event.Predictions:
-		e, reason := c.decoder.DecodePrediction(c.opts.Formats[s], value, now)
-		if reason == event.ReasonNone {
-			c.join.Prediction(e)
+		e, reason := c.decoder.DecodePrediction(c.opts.Formats[s], r.Value, now)
+		switch {
+		case reason != event.ReasonNone:
+		case known:
+			c.join.Known(e, r.Offset)
+		default:
+			c.join.Prediction(e, r.Offset)
 		}
 		return reason
 	case event.Impressions:
-		e, reason := c.decoder.DecodeImpression(c.opts.Formats[s], value, now)
+		e, reason := c.decoder.DecodeImpression(c.opts.Formats[s], r.Value, now)
 		if reason == event.ReasonNone {
 			c.join.Impression(e)
 		}
 		return reason
 	default:
-		e, reason := c.decoder.DecodeConversion(c.opts.Formats[s], value, now)
+		e, reason := c.decoder.DecodeConversion(c.opts.Formats[s], r.Value, now)
 		if reason == event.ReasonNone {
 			c.join.Conversion(e)
 		}
@@ -151,20 +165,30 @@ func (c *Core) decode(s event.Stream, value []byte, now int64) event.Reason {
 // Advance implements consumer.Handler.
 func (c *Core) Advance(s event.Stream, next int64) { c.next[s] = max(c.next[s], next) }
 
-// Commit implements consumer.Handler.
-func (c *Core) Commit(context.Context) error {
+// Commit implements consumer.Handler. Nothing is published that is not stored.
+func (c *Core) Commit(ctx context.Context) error {
+	if err := c.seek(ctx); err != nil {
+		return err
+	}
 	newest := c.join.NewestMs()
 	if c.opts.NewestMs != nil {
 		newest = max(newest, c.opts.NewestMs())
 	}
 	c.join.Advance(newest)
 	c.agg.Observe(newest)
-	c.publish()
+	upserts := c.agg.Flush()
+	if err := c.store(upserts); err != nil {
+		return err
+	}
+	c.opts.Publish(c.opts.Partition, c.agg.NewestMs(), upserts)
+	c.reportNow()
 	return nil
 }
 
-func (c *Core) publish() {
-	c.opts.Publish(c.opts.Partition, c.agg.NewestMs(), c.agg.Flush())
+// Unfinished implements consumer.Handler: late records wait for another Commit.
+func (c *Core) Unfinished() bool { return c.opts.Reread != nil && c.join.Seeking() > 0 }
+
+func (c *Core) reportNow() {
 	if c.opts.Report == nil {
 		return
 	}
@@ -173,12 +197,44 @@ func (c *Core) publish() {
 	r.Expired = c.agg.Expired()
 	r.NewestMs = c.agg.NewestMs()
 	r.MemoryBytes = c.join.MemoryBytes()
+	r.Seeking = c.join.Seeking()
 	c.opts.Report(c.opts.Partition, r)
+}
+
+// seek reads again what may say more about the records that came too late for
+// memory, all of them at once.
+func (c *Core) seek(ctx context.Context) error {
+	now := c.opts.NowMs()
+	if !c.Unfinished() || now-c.soughtMs < c.opts.SeekEveryMs {
+		return nil
+	}
+	c.soughtMs = now
+	ranges := c.join.SeekRanges()
+	s := c.join.BeginSeek()
+	for _, span := range ranges {
+		err := c.opts.Reread(ctx, span.First, span.Last, func(records []consumer.Record) error {
+			for i := range records {
+				r := &records[i]
+				if r.Offset < span.First || r.Offset > span.Last || len(r.Key) == 0 {
+					continue
+				}
+				if e, reason := c.decoder.DecodePrediction(c.opts.Formats[event.Predictions], r.Value, now); reason == event.ReasonNone {
+					s.Found(e, r.Offset)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			s.Abort()
+			return fmt.Errorf("partition %d: read predictions %d to %d again: %w", c.opts.Partition, span.First, span.Last, err)
+		}
+	}
+	s.End()
+	return c.state.Err()
 }
 
 // Republish makes the next Commit publish everything, for a reader that starts anew.
 func (c *Core) Republish() { c.agg.Republish() }
 
-// Close implements consumer.Handler. The Core may be used again afterwards: its
-// state is that of the records below Offsets.
-func (c *Core) Close() error { return nil }
+// Close implements consumer.Handler.
+func (c *Core) Close() error { return c.state.Close() }

@@ -33,7 +33,8 @@ type keeper struct {
 
 func (k *keeper) Send(d consumer.DeadLetter) { k.letters = append(k.letters, d) }
 
-func jsonCore() (*partition.Core, *keeper) {
+func jsonCore(t *testing.T) (*partition.Core, *keeper) {
+	t.Helper()
 	o := benchOptions(nil)
 	k := &keeper{merged: aggregator.NewMerged(o.Aggregator)}
 	o.Formats = [event.NumStreams]event.Format{event.JSON, event.JSON, event.JSON}
@@ -45,7 +46,7 @@ func jsonCore() (*partition.Core, *keeper) {
 			k.report = r
 		}
 	}
-	return partition.New(o), k
+	return open(t, o), k
 }
 
 func handle(t *testing.T, c *partition.Core, s event.Stream, records ...consumer.Record) {
@@ -73,7 +74,7 @@ func (k *keeper) candidates(t *testing.T) int64 {
 }
 
 func TestBadRecordsAreDeadLetters(t *testing.T) {
-	c, k := jsonCore()
+	c, k := jsonCore(t)
 	handle(t, c, event.Predictions,
 		record(10, "a", auctionJSON("a")),
 		record(11, "", auctionJSON("b")),
@@ -123,7 +124,7 @@ func TestBadRecordsAreDeadLetters(t *testing.T) {
 }
 
 func TestOffsets(t *testing.T) {
-	c, k := jsonCore()
+	c, k := jsonCore(t)
 	want := [event.NumStreams]int64{consumer.Earliest, consumer.Earliest, consumer.Earliest}
 	check := func(when string) {
 		t.Helper()
@@ -168,20 +169,20 @@ func TestOffsets(t *testing.T) {
 	}
 }
 
-// Republish brings everything back to a reader that starts anew, and a commit
-// without news publishes nothing.
+// Republish brings everything back to a reader that starts anew, a pane and how
+// far the source is, and a commit without news publishes nothing.
 func TestRepublish(t *testing.T) {
 	o := benchOptions(nil)
 	o.Formats = [event.NumStreams]event.Format{event.JSON, event.JSON, event.JSON}
 	var published []int
 	o.Publish = func(_ int32, _ int64, us []aggregator.Upsert) { published = append(published, len(us)) }
-	c := partition.New(o)
+	c := open(t, o)
 	handle(t, c, event.Predictions, record(0, "a", auctionJSON("a")))
 	commit(t, c)
 	commit(t, c)
 	c.Republish()
 	commit(t, c)
-	if d := cmp.Diff([]int{1, 0, 1}, published); d != "" {
+	if d := cmp.Diff([]int{2, 0, 2}, published); d != "" {
 		t.Errorf("upserts by commit (-want +got):\n%s", d)
 	}
 }
