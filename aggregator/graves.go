@@ -80,20 +80,8 @@ func (m *Merged) eachGrave(k Key, source int32, p Pane, f func(*grave)) {
 	})
 }
 
-// displace makes room for u, which is newer than all that overlaps it: the
-// parts of its source there go, and so do the graves that it covers.
-func (m *Merged) displace(t *track, source int32, u *Upsert) {
-	m.eachPart(t, source, u.Pane, func(i, j int) {
-		q := t.panes[i].pane
-		if q == u.Pane {
-			return // it is replaced
-		}
-		version := t.panes[i].parts[j].version
-		m.drop(t, i, j)
-		if !u.Pane.holds(q) {
-			m.bury(source, u.Key, q, version)
-		}
-	})
+// cover takes out the graves of which u says all that they do.
+func (m *Merged) cover(source int32, u *Upsert) {
 	of := m.graves[u.Key]
 	if len(of) == 0 {
 		return
@@ -104,9 +92,9 @@ func (m *Merged) displace(t *track, source int32, u *Upsert) {
 }
 
 // bury remembers that p is gone since version v, unless something as new that
-// holds all of p says so anyway.
+// holds all of p says so anyway, or nothing of it would be let in.
 func (m *Merged) bury(source int32, k Key, p Pane, v Version) {
-	covered := false
+	covered := p.StartMs < m.opts.Levels.Horizon(m.newest) || !m.budget.keeps(k)
 	if t := m.tracks[k]; t != nil {
 		m.eachPart(t, source, p, func(i, j int) {
 			q := &t.panes[i]

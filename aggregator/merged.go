@@ -131,7 +131,8 @@ func (m *Merged) apply(source int32, u *Upsert) {
 		t = &track{key: u.Key, windows: newWindows(len(m.opts.Windows))}
 		m.tracks[u.Key] = t
 	}
-	m.displace(t, source, u)
+	m.clear(t, source, u)
+	m.cover(source, u)
 	i, found := slices.BinarySearchFunc(t.panes, u.Pane, comparePane)
 	if !found {
 		t.panes = slices.Insert(t.panes, i, entry{pane: u.Pane})
@@ -164,19 +165,30 @@ func (m *Merged) apply(source int32, u *Upsert) {
 	}
 }
 
-// remove takes out a pane that its source does not have any more.
+// remove takes out a pane that its source does not have any more, and what is
+// older and overlaps it: the source had neither then.
 func (m *Merged) remove(source int32, u *Upsert) {
-	if u.Pane.StartMs >= m.opts.Levels.Horizon(m.newest) && m.budget.keeps(u.Key) {
-		m.bury(source, u.Key, u.Pane, u.Version)
-	}
-	t := m.tracks[u.Key]
-	if t == nil {
-		return
-	}
-	if i, j, ok := t.find(u.Pane, source); ok && t.panes[i].parts[j].version.Less(u.Version) {
-		m.drop(t, i, j)
+	m.bury(source, u.Key, u.Pane, u.Version)
+	if t := m.tracks[u.Key]; t != nil && m.clear(t, source, u) {
 		m.tidy(t)
 	}
+}
+
+// clear drops the parts of u's source that overlap u's pane and are older, and
+// reports whether there were any.
+func (m *Merged) clear(t *track, source int32, u *Upsert) (any bool) {
+	m.eachPart(t, source, u.Pane, func(i, j int) {
+		pane, version := t.panes[i].pane, t.panes[i].parts[j].version
+		if !version.Less(u.Version) || pane == u.Pane && !u.removes() {
+			return // it stays, or is replaced
+		}
+		any = true
+		m.drop(t, i, j)
+		if !u.Pane.holds(pane) {
+			m.bury(source, u.Key, pane, version)
+		}
+	})
+	return any
 }
 
 // drop takes the part of one source out of pane i.

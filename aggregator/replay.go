@@ -28,8 +28,8 @@ func (m *Merged) EndReplay() {
 	m.slide()
 }
 
-// Wanted reports whether an Upsert of this version would change anything, so
-// that one that is known, such as a source's own, need not be decoded.
+// Wanted reports whether an Upsert of this version that has a value would change
+// anything, so that one that is known need not be decoded.
 func (m *Merged) Wanted(k *RecordKey, v Version) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
