@@ -114,3 +114,20 @@ func (p *Partition) Reconcile(published iter.Seq2[CellPane, Version]) int {
 
 // RestoreExpired gives a new Partition back what Expired was.
 func (p *Partition) RestoreExpired(n int64) { p.expired = n }
+
+// Behind reports whether the topic holds something of this source that the
+// Partition does not have yet: a predecessor has stored less than it published,
+// or its disk is lost. Until the Partition has caught up, what is published is
+// better than what it could put in its place.
+func (p *Partition) Behind(published iter.Seq2[CellPane, Version]) bool {
+	for c, v := range published {
+		t := p.store.tracks[c.Key]
+		if t == nil {
+			return true
+		}
+		if i, found := t.find(c.Pane); !found || t.panes[i].version.Less(v) {
+			return true
+		}
+	}
+	return false
+}

@@ -93,7 +93,7 @@ func (l *topicLog) read(m *Merged, messages []message) {
 				l.t.Fatalf("version %v, want %v", u.Version, messages[i].version)
 			}
 		}
-		if messages[i].value != nil && !m.Wanted(&k, u.Version) && r0.IntN(2) == 0 {
+		if m.Standing(&k, u.Version, messages[i].value == nil) != Fresh && r0.IntN(2) == 0 {
 			continue
 		}
 		m.Publish(k.Source, newest, []Upsert{u})

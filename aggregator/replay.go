@@ -28,13 +28,47 @@ func (m *Merged) EndReplay() {
 	m.slide()
 }
 
-// Wanted reports whether an Upsert of this version that has a value would change
-// anything, so that one that is known need not be decoded.
-func (m *Merged) Wanted(k *RecordKey, v Version) bool {
+// Standing is what a record would be to a Merged.
+type Standing int
+
+const (
+	// Fresh records change something, or may.
+	Fresh Standing = iota
+	// Known ones are there already, in this very version.
+	Known
+	// Stale ones are older than what is known.
+	Stale
+	// Refused ones are of a pane beyond the retention, or of labels that were cut.
+	Refused
+)
+
+// Standing says what a record with a key and version would be, so that one that
+// changes nothing need not be decoded. removes says that it has no value.
+func (m *Merged) Standing(k *RecordKey, v Version, removes bool) Standing {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return k.Progress || k.Pane.StartMs >= m.opts.Levels.Horizon(m.newest) &&
-		m.budget.keeps(k.Key) && !m.outdated(k.Source, k.Key, k.Pane, v)
+	if k.Progress {
+		return Fresh
+	}
+	if t := m.tracks[k.Key]; t != nil {
+		if i, j, found := t.find(k.Pane, k.Source); found {
+			switch t.panes[i].parts[j].version.Compare(v) {
+			case 0:
+				return Known
+			case 1:
+				return Stale
+			}
+		}
+	}
+	switch {
+	case removes:
+		return Fresh
+	case k.Pane.StartMs < m.opts.Levels.Horizon(m.newest) || !m.budget.keeps(k.Key):
+		return Refused
+	case m.outdated(k.Source, k.Key, k.Pane, v):
+		return Stale
+	}
+	return Fresh
 }
 
 // Cut is the label set at which the budget cuts, as the Key of an Upsert, and
