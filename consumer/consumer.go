@@ -27,8 +27,12 @@ type Consumer struct {
 	letters  *letterWriter
 
 	started atomic.Bool
-	failed  chan *worker  // a worker that ended by itself
+	failed  chan struct{} // a worker has ended by itself
 	recount chan struct{} // the number of partitions has changed
+
+	// Owned by the goroutine of Run.
+	seat    seat              // of the last generation that the workers were fit for
+	leaving map[int32]*worker // given up, and their handlers have not returned yet
 
 	mu       sync.Mutex
 	assigned bool
@@ -46,7 +50,8 @@ func New(o Options) (*Consumer, error) {
 	}
 	c := &Consumer{
 		options: o, log: o.Logger, client: newClient(&o), codecs: newCodecs(o.MaxBatchBytes), problems: newProblems(o.Logger),
-		failed: make(chan *worker, 1), recount: make(chan struct{}, 1), workers: make(map[int32]*worker),
+		failed: make(chan struct{}, 1), recount: make(chan struct{}, 1),
+		workers: make(map[int32]*worker), leaving: make(map[int32]*worker),
 	}
 	c.fetcher = newFetcher(c)
 	c.letters = newLetterWriter(c)

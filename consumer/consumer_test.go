@@ -231,8 +231,8 @@ func TestBackPressure(t *testing.T) {
 		o.QueueBytes, o.FetchBytes = 64<<10, 128<<10
 		open := o.NewHandler
 		gate := make(chan struct{})
-		o.NewHandler = func(ctx context.Context, p int32, l DeadLetters) (Handler, error) {
-			h, err := open(ctx, p, l)
+		o.NewHandler = func(ctx context.Context, a Assignment) (Handler, error) {
+			h, err := open(ctx, a)
 			return &gated{Handler: h, gate: gate}, err
 		}
 		c := w.run(o)

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
 const (
@@ -108,11 +104,14 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 		return nil
 	}
 	c.stats.Generations.Add(1)
-	if err := c.assign(ctx, base, assignedPartitions(gen)); err != nil {
+	now := seat{member: gen.MemberID, generation: gen.ID}
+	if err := c.assign(ctx, base, ended, now, assignedPartitions(gen)); errors.Is(err, errRejoin) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	c.log.Info("kafka: partitions assigned", "group", gen.GroupID, "generation", gen.ID, "partitions", len(c.live()))
-	offsets := &groupOffsets{gen: gen, stats: &c.stats, problems: c.problems, topics: c.options.Topics}
+	offsets := &groupOffsets{ctx: base, client: c.client, group: c.options.Group, seat: now, stats: &c.stats, problems: c.problems, topics: c.options.Topics}
 	tick := time.NewTicker(c.options.CommitInterval)
 	defer tick.Stop()
 	for {
@@ -128,11 +127,22 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 			err := c.stopWorkers(base, workers)
 			offsets.final(workers)
 			return err
-		case w := <-c.failed:
-			return w.err
+		case <-c.failed:
+			fenced, err := c.ended()
+			if err != nil {
+				return err
+			}
+			if len(fenced) == 0 {
+				continue // it had been given up
+			}
+			c.log.Warn("kafka: a partition has been taken by another member; joining anew", "partition", fenced[0].partition, "error", fenced[0].err)
+			c.dropWorkers(base, fenced)
 		case <-c.recount:
 			c.log.Info("kafka: the number of partitions has changed")
 		case <-ended.Done():
+		}
+		if c.lostSeat(base, now) {
+			return nil
 		}
 		c.pauseWorkers(base)
 		offsets.final(c.live())
@@ -140,117 +150,21 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 	}
 }
 
-func assignedPartitions(gen *kafka.Generation) []int32 {
-	count := make(map[int32]int)
-	for _, list := range gen.Assignments {
-		for _, a := range list {
-			count[int32(a.ID)]++
-		}
-	}
-	var partitions []int32
-	for p, n := range count {
-		if n == int(event.NumStreams) {
-			partitions = append(partitions, p)
-		}
-	}
-	slices.Sort(partitions)
-	return partitions
-}
-
-// assign makes the workers those of the given partitions: it closes the ones
-// that went elsewhere, resumes those that stayed and opens the new ones.
-func (c *Consumer) assign(ctx, base context.Context, partitions []int32) error {
-	var lost []*worker
-	for _, w := range c.live() {
-		if !slices.Contains(partitions, w.partition) {
-			lost = append(lost, w)
-		}
-	}
-	if err := c.stopWorkers(base, lost); err != nil {
-		// They belong to another member now, which starts from what is durable.
-		c.log.Error("kafka: a partition given away was not committed", "error", err)
-	}
-	for _, p := range partitions {
-		c.mu.Lock()
-		w := c.workers[p]
-		c.mu.Unlock()
-		if w != nil {
-			c.resume(base, w)
-			continue
-		}
-		w, err := newWorker(ctx, c, p)
-		if err != nil {
-			return err
-		}
-		var own context.Context
-		own, w.abandon = context.WithCancel(base)
-		c.mu.Lock()
-		c.workers[p] = w
-		c.mu.Unlock()
-		c.fetcher.add(base, w.sources()...)
-		go c.runWorker(own, w)
-	}
-	c.mu.Lock()
-	c.assigned = true
-	c.mu.Unlock()
-	return nil
-}
-
-func (c *Consumer) runWorker(own context.Context, w *worker) {
-	defer w.abandon()
-	w.run(own)
-	if w.err != nil && own.Err() == nil {
-		select {
-		case c.failed <- w:
-		default: // one failure is enough to end the Consumer
-		}
-	}
-}
-
-// each sends a command to several workers at once and waits for all.
-func (c *Consumer) each(base context.Context, workers []*worker, kind commandKind) []error {
-	ctx, cancel := context.WithTimeout(base, c.options.LeaveTimeout)
+// lostSeat finds out, at the end of a generation, whether it has ended because
+// the group goes on without us, and then drops the workers. When it cannot
+// know, the next generation's number tells.
+func (c *Consumer) lostSeat(base context.Context, s seat) bool {
+	ctx, cancel := context.WithTimeout(base, leavePatience)
 	defer cancel()
-	errs := make([]error, len(workers))
-	var wg sync.WaitGroup
-	for i, w := range workers {
-		wg.Go(func() { errs[i] = w.send(ctx, kind) })
+	err := c.client.current(ctx, c.options.Group, s, nil)
+	if !errors.Is(err, ErrFenced) {
+		return false
 	}
-	wg.Wait()
-	return errs
-}
-
-// pauseWorkers has every worker commit and stand still. One that is busy for
-// too long goes on: its partition may still stay here.
-func (c *Consumer) pauseWorkers(base context.Context) {
-	workers := c.live()
-	for i, err := range c.each(base, workers, pauseWorker) {
-		workers[i].paused = err == nil
+	if workers := c.live(); len(workers) > 0 {
+		c.log.Warn("kafka: the group has gone on without this member (was it stopped, or cut off?); what is not committed is read again",
+			"partitions", len(workers), "error", err)
+		c.setAssigned(false)
+		c.dropWorkers(base, workers)
 	}
-}
-
-func (c *Consumer) resume(base context.Context, w *worker) {
-	if w.paused {
-		w.paused = false
-		// A worker that cannot resume has ended, and its end says why.
-		_ = w.send(base, resumeWorker)
-	}
-}
-
-// stopWorkers has workers commit and end. One that is held up, by a handler or
-// by dead letters that cannot be written, ends without a commit.
-func (c *Consumer) stopWorkers(base context.Context, workers []*worker) error {
-	errs := c.each(base, workers, stopWorker)
-	for i, w := range workers {
-		if errs[i] != nil {
-			w.letters.stop()
-			w.abandon()
-			waitFor(w.done, time.Second)
-		}
-		c.fetcher.remove(base, w.sources()...)
-		c.mu.Lock()
-		delete(c.workers, w.partition)
-		c.mu.Unlock()
-	}
-	return errors.Join(errs...)
+	return true
 }

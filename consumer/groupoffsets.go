@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,12 +15,15 @@ import (
 // tools and for the other members' CaughtUp. Nothing here reads them back to
 // start from, so a failure is counted and no more.
 type groupOffsets struct {
-	gen      *kafka.Generation
+	ctx      context.Context // of what outlives the generation
+	client   *client
+	group    string
+	seat     seat
 	stats    *Stats
 	problems *problems
 	topics   [event.NumStreams]string
 
-	written map[topicPartition]int64
+	written map[topicPartition]kafka.OffsetCommit
 	busy    chan struct{} // closed when the commit under way is over; nil: none
 }
 
@@ -32,22 +36,20 @@ func (g *groupOffsets) commit(workers []*worker) {
 			return
 		}
 	}
-	now := make(map[topicPartition]int64)
-	offsets := make(map[string]map[int]int64)
+	now := make(map[topicPartition]kafka.OffsetCommit)
+	offsets := make(map[string][]kafka.OffsetCommit)
 	for _, w := range workers {
 		for i, topic := range g.topics {
 			at := w.published[i].Load()
 			if at < 0 {
 				continue
 			}
-			now[topicPartition{topic, w.partition}] = at
-			if offsets[topic] == nil {
-				offsets[topic] = make(map[int]int64)
-			}
-			offsets[topic][int(w.partition)] = at
+			o := kafka.OffsetCommit{Partition: int(w.partition), Offset: at, Metadata: w.metadata()}
+			now[topicPartition{topic, w.partition}] = o
+			offsets[topic] = append(offsets[topic], o)
 		}
 	}
-	if maps.Equal(now, g.written) {
+	if len(now) == 0 || maps.Equal(now, g.written) {
 		return
 	}
 	g.written = now
@@ -55,14 +57,14 @@ func (g *groupOffsets) commit(workers []*worker) {
 	g.busy = done
 	go func() {
 		defer close(done)
-		err := g.gen.CommitOffsets(offsets)
+		err := g.client.current(g.ctx, g.group, g.seat, offsets)
 		if err == nil {
 			g.problems.over("group offsets")
 			return
 		}
 		g.stats.GroupCommitErrors.Add(1)
-		if !errors.Is(err, kafka.RebalanceInProgress) && !errors.Is(err, kafka.IllegalGeneration) && !errors.Is(err, kafka.UnknownMemberId) {
-			g.problems.report("group offsets", errorKind(err), fmt.Errorf("group %q: commit of offsets: %w", g.gen.GroupID, err))
+		if !errors.Is(err, ErrFenced) {
+			g.problems.report("group offsets", errorKind(err), fmt.Errorf("commit of offsets: %w", err))
 		}
 	}()
 }

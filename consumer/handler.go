@@ -9,11 +9,30 @@ import (
 // Earliest is the offset that means the oldest record that the topic still holds.
 const Earliest int64 = -2
 
-// Record is one Kafka record. Key and Value are valid during the call only.
+// Record is one Kafka record. Key, Value and Headers are valid during the call only.
 type Record struct {
 	Offset      int64
 	TimestampMs int64
 	Key, Value  []byte
+	Headers     []byte // as on the wire, nil when there are none; see Header
+}
+
+// Header returns the value of the record's first header with this key.
+func (r *Record) Header(key string) (value []byte, ok bool) {
+	n, size := varint(r.Headers)
+	b := r.Headers[size:]
+	for range n {
+		name, rest, named := lengthPrefixed(b)
+		value, rest, valued := lengthPrefixed(rest)
+		if !named || !valued {
+			return nil, false
+		}
+		if string(name) == key {
+			return value, true
+		}
+		b = rest
+	}
+	return nil, false
 }
 
 // Handler is the state machine behind one partition number of the three
@@ -35,6 +54,10 @@ type Handler interface {
 	// where the state is. The worker calls it at the commit interval, when it
 	// has caught up, and before it leaves.
 	Commit(ctx context.Context) error
+	// Unfinished says that the last Commit left something that another one will
+	// finish, although no record may come. The worker then calls Commit again at
+	// the commit interval.
+	Unfinished() bool
 	// Close releases the state. No method is called after it.
 	Close() error
 }

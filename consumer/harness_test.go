@@ -40,6 +40,35 @@ type recorder struct {
 	next    [event.NumStreams]int64
 	commits int
 	closed  int
+	stale   int // commits refused, of handlers that another has followed
+
+	durable *recorderState // as of the last commit; nil: never opened
+}
+
+// recorderState is as much of a recorder as a handler that is opened finds.
+type recorderState struct {
+	records [event.NumStreams]int
+	order   int
+	next    [event.NumStreams]int64
+}
+
+func (r *recorder) commit() {
+	r.durable = &recorderState{order: len(r.order), next: r.next}
+	for s := range r.records {
+		r.durable.records[s] = len(r.records[s])
+	}
+}
+
+// rollBack forgets what was not committed.
+func (r *recorder) rollBack() {
+	if r.durable == nil {
+		r.commit()
+	}
+	d := r.durable
+	r.order, r.next = r.order[:d.order], d.next
+	for s := range r.records {
+		r.records[s] = r.records[s][:d.records[s]]
+	}
 }
 
 type syncBuffer struct {
@@ -102,17 +131,19 @@ func (w *world) options() Options {
 	o.Brokers = []string{"127.0.0.1:9092"}
 	o.Dial = w.net.DialContext
 	o.Logger = slog.New(slog.NewTextHandler(&w.log, nil))
-	o.NewHandler = func(_ context.Context, p int32, l DeadLetters) (Handler, error) {
+	o.NewHandler = func(_ context.Context, a Assignment) (Handler, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		p := a.Partition
 		r := w.parts[p]
 		if r == nil {
 			r = &recorder{next: [event.NumStreams]int64{Earliest, Earliest, Earliest}}
 			w.parts[p] = r
 		}
+		r.rollBack()
 		// The last owner may still be closing its handler, but uses it no more.
 		w.open[p]++
-		w.owner[p] = &recording{world: w, recorder: r, partition: p, letters: l}
+		w.owner[p] = &recording{Assignment: a, world: w, recorder: r}
 		return w.owner[p], nil
 	}
 	return o
@@ -120,10 +151,9 @@ func (w *world) options() Options {
 
 // recording is a Handler that keeps what it gets.
 type recording struct {
-	world     *world
-	recorder  *recorder
-	partition int32
-	letters   DeadLetters
+	Assignment
+	world    *world
+	recorder *recorder
 }
 
 func (h *recording) Offsets() [event.NumStreams]int64 { return h.recorder.next }
@@ -138,8 +168,8 @@ func (h *recording) EventTimeMs(_ event.Stream, value []byte) (int64, bool) {
 func (h *recording) Handle(s event.Stream, records []Record) error {
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()
-	if h.world.owner[h.partition] != h {
-		return fmt.Errorf("partition %d: handed to a handler that another has followed", h.partition)
+	if h.world.owner[h.Partition] != h {
+		return fmt.Errorf("partition %d: handed to a handler that another has followed", h.Partition)
 	}
 	for _, r := range records {
 		if r.Offset < h.recorder.next[s] {
@@ -150,7 +180,7 @@ func (h *recording) Handle(s event.Stream, records []Record) error {
 		h.recorder.order = append(h.recorder.order, fmt.Sprintf("%s:%s", s, r.Value))
 		h.recorder.next[s] = r.Offset + 1
 		if string(r.Value) == "bad" {
-			h.letters.Send(DeadLetter{Stream: s, Offset: r.Offset, LastOffset: r.Offset, Reason: event.ReasonMalformed, Detail: "field 3", Key: r.Key, Value: r.Value})
+			h.Letters.Send(DeadLetter{Stream: s, Offset: r.Offset, LastOffset: r.Offset, Reason: event.ReasonMalformed, Detail: "field 3", Key: r.Key, Value: r.Value})
 		}
 	}
 	return nil
@@ -158,21 +188,30 @@ func (h *recording) Handle(s event.Stream, records []Record) error {
 
 func (h *recording) Advance(s event.Stream, next int64) {
 	h.world.mu.Lock()
-	h.recorder.next[s] = next
-	h.world.mu.Unlock()
+	defer h.world.mu.Unlock()
+	if h.world.owner[h.Partition] == h {
+		h.recorder.next[s] = next
+	}
 }
 
 func (h *recording) Commit(context.Context) error {
 	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	if h.world.owner[h.Partition] != h {
+		h.recorder.stale++
+		return fmt.Errorf("partition %d: commit of a handler that another has followed: %w", h.Partition, ErrFenced)
+	}
 	h.recorder.commits++
-	h.world.mu.Unlock()
+	h.recorder.commit()
 	return nil
 }
+
+func (h *recording) Unfinished() bool { return false }
 
 func (h *recording) Close() error {
 	h.world.mu.Lock()
 	h.recorder.closed++
-	h.world.open[h.partition]--
+	h.world.open[h.Partition]--
 	h.world.mu.Unlock()
 	return nil
 }

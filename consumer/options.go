@@ -27,7 +27,8 @@ type Options struct {
 	// NewHandler makes, or brings back, the state machine of one partition
 	// number. It is called when the partition is assigned; Close is called on
 	// its result when the partition is given away or the Consumer stops.
-	NewHandler func(ctx context.Context, partition int32, letters DeadLetters) (Handler, error)
+	// ctx is done when the group's generation is over before it returns.
+	NewHandler func(ctx context.Context, a Assignment) (Handler, error)
 	// Held lists the partition numbers whose state lies with this process, so
 	// that the group may leave them here. Partitions that a worker has now
 	// count without it. nil: none.

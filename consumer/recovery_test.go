@@ -59,8 +59,9 @@ func TestBrokerRestart(t *testing.T) {
 		w.produce(p, "predictions", 0, sequence("p", 100, 200)...)
 		c.caughtUp()
 		wantValues(t, "predictions", w.values(0, event.Predictions), sequence("p", 0, 200))
-		if got := w.parts[0].closed; got != 0 {
-			t.Errorf("the handler was closed %d times although its partition stayed", got)
+		// Others might have been quicker to come back: the handler begins anew, once.
+		if got := w.parts[0].closed; got > 1 {
+			t.Errorf("the handler was closed %d times, want at most once", got)
 		}
 		if err := c.stop(); err != nil {
 			t.Error(err)
@@ -193,9 +194,9 @@ func TestHandlerErrorEndsRun(t *testing.T) {
 				p.Close()
 				o := w.options()
 				open := o.NewHandler
-				o.NewHandler = func(ctx context.Context, p int32, l DeadLetters) (Handler, error) {
-					h, err := open(ctx, p, l)
-					if p != 1 || err != nil {
+				o.NewHandler = func(ctx context.Context, a Assignment) (Handler, error) {
+					h, err := open(ctx, a)
+					if a.Partition != 1 || err != nil {
 						return h, err
 					}
 					return tc.handler(h)

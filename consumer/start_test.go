@@ -182,7 +182,7 @@ func TestOptionsValidate(t *testing.T) {
 	o = DefaultOptions()
 	o.Brokers = []string{"nowhere"}
 	o.Topics[2] = "predictions"
-	o.NewHandler = func(context.Context, int32, DeadLetters) (Handler, error) { return nil, nil }
+	o.NewHandler = func(context.Context, Assignment) (Handler, error) { return nil, nil }
 	err = o.Validate()
 	for _, want := range []string{`"nowhere" is not host:port`, `"predictions" is given twice`} {
 		if !strings.Contains(err.Error(), want) {
@@ -190,7 +190,7 @@ func TestOptionsValidate(t *testing.T) {
 		}
 	}
 	o = DefaultOptions()
-	o.Brokers, o.NewHandler = []string{"b:1"}, func(context.Context, int32, DeadLetters) (Handler, error) { return nil, nil }
+	o.Brokers, o.NewHandler = []string{"b:1"}, func(context.Context, Assignment) (Handler, error) { return nil, nil }
 	if err := o.Validate(); err != nil {
 		t.Errorf("defaults: got %v", err)
 	}

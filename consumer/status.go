@@ -58,8 +58,8 @@ func (c *Consumer) Assigned() []int32 {
 }
 
 // CaughtUp says whether every record that was on the topics when it was called
-// has been handed in and committed by its handler, and how many offsets are
-// missing. Records of transactions that are still open do not count. For the
+// has been handed in and committed by its handler, with nothing left to another
+// commit, and how many offsets are missing. Records of transactions that are still open do not count. For the
 // partitions of other members it goes by the group's offsets, which they write
 // after they commit.
 func (c *Consumer) CaughtUp(ctx context.Context) (caughtUp bool, lag int64, err error) {
@@ -68,23 +68,27 @@ func (c *Consumer) CaughtUp(ctx context.Context) (caughtUp bool, lag int64, err 
 		return false, 0, err
 	}
 	position := make(map[topicPartition]int64)
+	unfinished := false
 	var others []topicPartition
 	c.mu.Lock()
 	assigned := c.assigned
 	for tp := range ends {
 		if w := c.workers[tp.partition]; w != nil {
 			position[tp] = w.published[slices.Index(c.options.Topics[:], tp.topic)].Load()
+			unfinished = unfinished || w.unfinished.Load()
 		} else {
 			others = append(others, tp)
 		}
 	}
 	c.mu.Unlock()
 	if assigned && len(others) > 0 {
-		if err := c.groupPositions(ctx, others, position); err != nil {
+		left, err := c.groupPositions(ctx, others, position)
+		if err != nil {
 			return false, 0, err
 		}
+		unfinished = unfinished || left
 	}
-	caughtUp = assigned
+	caughtUp = assigned && !unfinished
 	for tp, end := range ends {
 		at, ok := position[tp]
 		if !ok || at < 0 {
@@ -98,43 +102,16 @@ func (c *Consumer) CaughtUp(ctx context.Context) (caughtUp bool, lag int64, err 
 
 // ends asks the leaders for the end of every partition of the topics.
 func (c *Consumer) ends(ctx context.Context) (map[topicPartition]int64, error) {
-	res, err := c.client.topicMetadata(ctx, c.options.Topics[:])
+	ends, err := c.client.ends(ctx, c.options.Topics[:])
 	if err != nil {
-		return nil, fmt.Errorf("caught up: metadata: %w", err)
-	}
-	byLeader := make(map[int32][]topicPartition)
-	total := 0
-	for _, t := range res.Topics {
-		if t.ErrorCode != 0 {
-			return nil, fmt.Errorf("caught up: topic %q: %w", t.Name, kafka.Error(t.ErrorCode))
-		}
-		for _, p := range t.Partitions {
-			byLeader[p.LeaderID] = append(byLeader[p.LeaderID], topicPartition{t.Name, p.PartitionIndex})
-			total++
-		}
-	}
-	ends := make(map[topicPartition]int64, total)
-	for leader, of := range byLeader {
-		slices.SortFunc(of, compareTopicPartition)
-		if leader < 0 {
-			return nil, fmt.Errorf("caught up: %s/%d: %w", of[0].topic, of[0].partition, kafka.LeaderNotAvailable)
-		}
-		found, errs, err := c.client.offsets(ctx, leader, latestOffset, of)
-		if err != nil {
-			return nil, fmt.Errorf("caught up: broker %d: %w", leader, err)
-		}
-		for tp, err := range errs {
-			return nil, fmt.Errorf("caught up: %s/%d: %w", tp.topic, tp.partition, err)
-		}
-		for tp, end := range found {
-			ends[tp] = end
-		}
+		return nil, fmt.Errorf("caught up: %w", err)
 	}
 	return ends, nil
 }
 
-// groupPositions adds the group's offsets of the given partitions.
-func (c *Consumer) groupPositions(ctx context.Context, of []topicPartition, position map[topicPartition]int64) error {
+// groupPositions adds the group's offsets of the given partitions, and says
+// whether one of them is unfinished.
+func (c *Consumer) groupPositions(ctx context.Context, of []topicPartition, position map[topicPartition]int64) (unfinished bool, err error) {
 	topics := make(map[string][]int)
 	for _, tp := range of {
 		topics[tp.topic] = append(topics[tp.topic], int(tp.partition))
@@ -144,14 +121,15 @@ func (c *Consumer) groupPositions(ctx context.Context, of []topicPartition, posi
 		err = res.Error
 	}
 	if err != nil {
-		return fmt.Errorf("caught up: group offsets: %w", err)
+		return false, fmt.Errorf("caught up: group offsets: %w", err)
 	}
 	for topic, list := range res.Topics {
 		for _, p := range list {
 			if p.Error == nil && p.CommittedOffset >= 0 {
 				position[topicPartition{topic, int32(p.Partition)}] = p.CommittedOffset
+				unfinished = unfinished || p.Metadata == unfinishedMetadata
 			}
 		}
 	}
-	return nil
+	return unfinished, nil
 }

@@ -30,6 +30,13 @@ func (w *watch) enter(stream int32, offset int64) {
 
 func (w *watch) leave() { w.since.Store(0) }
 
+// alive starts the time of the call under way anew.
+func (w *watch) alive() {
+	if w.since.Load() != 0 {
+		w.since.Store(time.Now().UnixNano())
+	}
+}
+
 // stuck returns the error of a call that has lasted longer than limit.
 func (w *worker) stuck(now time.Time, limit time.Duration) error {
 	since := w.watch.since.Load()

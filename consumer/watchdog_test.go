@@ -50,9 +50,9 @@ func TestStuckHandlerGivesItsPartitionsUp(t *testing.T) {
 				o := w.options()
 				o.StuckAfter = time.Minute
 				open := o.NewHandler
-				o.NewHandler = func(ctx context.Context, p int32, l DeadLetters) (Handler, error) {
-					h, err := open(ctx, p, l)
-					if p != 1 || err != nil {
+				o.NewHandler = func(ctx context.Context, a Assignment) (Handler, error) {
+					h, err := open(ctx, a)
+					if a.Partition != 1 || err != nil {
 						return h, err
 					}
 					stuck := tc.handler
@@ -97,8 +97,8 @@ func TestHandlerReturnsAfterItsPartitionLeft(t *testing.T) {
 		o := w.options()
 		o.StuckAfter = time.Hour
 		open := o.NewHandler
-		o.NewHandler = func(ctx context.Context, p int32, l DeadLetters) (Handler, error) {
-			h, err := open(ctx, p, l)
+		o.NewHandler = func(ctx context.Context, a Assignment) (Handler, error) {
+			h, err := open(ctx, a)
 			return stuckHandler{Handler: h, inHandle: true, release: release}, err
 		}
 		busy := w.run(o)

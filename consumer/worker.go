@@ -33,12 +33,17 @@ type worker struct {
 	abandon  func()        // ends run as soon as the Handler returns, without another commit
 	done     chan struct{} // run has returned
 	err      error         // why, once done is closed
+	closed   error         // what the handler's Close returned, once done is closed
 
-	watch watch
+	watch  watch
+	client *client
+	seat   atomic.Pointer[seat] // by which the partition is ours
+	fenced atomic.Bool          // the group has gone on without us
 
 	paused bool // as the member knows it; run itself waits in obey
 
-	dirty      bool // something has been handed in since the last commit
+	dirty      bool        // something has been handed in since the last commit
+	unfinished atomic.Bool // the last commit left something to another one
 	lastCommit time.Time
 	lastHanded time.Time
 
@@ -64,18 +69,23 @@ const (
 
 // newWorker opens the handler of a partition and points the sources at where
 // it wants to begin.
-func newWorker(ctx context.Context, c *Consumer, partition int32) (*worker, error) {
+func newWorker(ctx, base context.Context, c *Consumer, partition int32, in seat) (*worker, error) {
 	w := &worker{
-		partition: partition, options: &c.options, stats: &c.stats,
+		partition: partition, options: &c.options, stats: &c.stats, client: c.client,
 		letters:  newLetters(c.letters, partition),
 		data:     make(chan struct{}, 1),
 		commands: make(chan command),
 		done:     make(chan struct{}),
 	}
+	w.seat.Store(&in)
+	for i := range w.published {
+		w.published[i].Store(Earliest)
+	}
 	var err error
-	if w.handler, err = c.options.NewHandler(ctx, partition, w.letters); err != nil {
+	if w.handler, err = c.options.NewHandler(ctx, w.assignment()); err != nil {
 		return nil, fmt.Errorf("partition %d: open: %w", partition, err)
 	}
+	w.unfinished.Store(w.handler.Unfinished())
 	start := w.handler.Offsets()
 	for i := range w.streams {
 		src := &source{
@@ -131,7 +141,7 @@ func (w *worker) run(ctx context.Context) {
 		case <-timer.C:
 		case <-ctx.Done():
 		case cmd := <-w.commands:
-			if w.obey(cmd) {
+			if w.obey(ctx, cmd) {
 				return
 			}
 		}
@@ -161,7 +171,7 @@ func (w *worker) work(ctx context.Context) (time.Duration, error) {
 		}
 		select {
 		case cmd := <-w.commands:
-			if w.obey(cmd) {
+			if w.obey(ctx, cmd) {
 				return 0, errStopped
 			}
 		default:
@@ -237,11 +247,11 @@ func (w *worker) idle(ctx context.Context, now time.Time, resume time.Time) (tim
 	if !resume.IsZero() {
 		wait = max(resume.Sub(now), time.Millisecond)
 	}
-	if !w.dirty {
+	if !w.dirty && !w.unfinished.Load() {
 		return wait, nil
 	}
 	due := w.lastCommit.Add(w.options.CommitInterval)
-	if w.drained() {
+	if w.dirty && w.drained() {
 		if soon := w.lastHanded.Add(w.options.IdleCommit); soon.Before(due) {
 			due = soon
 		}
@@ -249,7 +259,11 @@ func (w *worker) idle(ctx context.Context, now time.Time, resume time.Time) (tim
 	if due.After(now) {
 		return min(wait, due.Sub(now)), nil
 	}
-	return wait, w.commit(ctx)
+	err := w.commit(ctx)
+	if w.unfinished.Load() {
+		wait = min(wait, w.options.CommitInterval)
+	}
+	return wait, err
 }
 
 func (w *worker) drained() bool {
@@ -265,9 +279,6 @@ func (w *worker) drained() bool {
 // written.
 func (w *worker) commit(ctx context.Context) error {
 	w.lastCommit = time.Now()
-	if !w.dirty {
-		return nil
-	}
 	if err := w.letters.flush(ctx); err != nil {
 		return fmt.Errorf("partition %d: commit: %w: %w", w.partition, errLettersLost, err)
 	}
@@ -278,6 +289,7 @@ func (w *worker) commit(ctx context.Context) error {
 		return fmt.Errorf("partition %d: commit: %w", w.partition, err)
 	}
 	w.dirty = false
+	w.unfinished.Store(w.handler.Unfinished())
 	w.stats.Commits.Add(1)
 	for i, s := range w.streams {
 		w.published[i].Store(s.next)
@@ -289,9 +301,12 @@ func (w *worker) commit(ctx context.Context) error {
 var errStopped = errors.New("stopped")
 
 // obey carries a command out and says whether the worker is to end.
-func (w *worker) obey(cmd command) (stop bool) {
+func (w *worker) obey(ctx context.Context, cmd command) (stop bool) {
 	if cmd.kind != resumeWorker {
-		err := w.commit(cmd.ctx)
+		var err error
+		if w.dirty { // what is only unfinished is durable as it is
+			err = w.commit(cmd.ctx)
+		}
 		if cmd.kind == pauseWorker && errors.Is(err, errLettersLost) {
 			err = nil // they may still be written: the commit is made later, or by whoever reads again
 		}
@@ -301,7 +316,12 @@ func (w *worker) obey(cmd command) (stop bool) {
 			return true
 		}
 		cmd.done <- nil
-		return w.obey(<-w.commands)
+		select {
+		case next := <-w.commands:
+			return w.obey(ctx, next)
+		case <-ctx.Done():
+			return false // run sees it
+		}
 	}
 	cmd.done <- nil
 	return false
@@ -312,7 +332,7 @@ func (w *worker) close() error {
 		s.drop()
 	}
 	if err := w.handler.Close(); err != nil {
-		return fmt.Errorf("partition %d: close: %w", w.partition, err)
+		w.closed = fmt.Errorf("partition %d: close: %w", w.partition, err)
 	}
-	return nil
+	return w.closed
 }

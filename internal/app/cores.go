@@ -47,7 +47,8 @@ func newCores(o *Options, merged *aggregator.Merged, p *pipeline) *cores {
 }
 
 // open returns the handler of a partition: the parked one, or a new one.
-func (c *cores) open(_ context.Context, number int32, dead consumer.DeadLetters) (consumer.Handler, error) {
+func (c *cores) open(_ context.Context, a consumer.Assignment) (consumer.Handler, error) {
+	number := a.Partition
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.all[number]
@@ -63,7 +64,7 @@ func (c *cores) open(_ context.Context, number int32, dead consumer.DeadLetters)
 		h.expiry.Stop()
 		h.expiry = nil
 	}
-	h.letters.to = dead
+	h.letters.to = a.Letters
 	return &parking{Core: h.core, park: func() { c.park(number) }}, nil
 }
 

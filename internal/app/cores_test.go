@@ -45,7 +45,7 @@ func (b *letterBox) Send(consumer.DeadLetter) { b.n++ }
 
 func open(t *testing.T, c *cores, number int32, dead consumer.DeadLetters) consumer.Handler {
 	t.Helper()
-	h, err := c.open(t.Context(), number, dead)
+	h, err := c.open(t.Context(), consumer.Assignment{Partition: number, Letters: dead})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func runFloor(ctx context.Context, o *options) error {
 	co.Brokers = strings.Split(o.brokers, ",")
 	co.Group = fmt.Sprintf("floor-%d", os.Getpid())
 	co.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	co.NewHandler = func(context.Context, int32, consumer.DeadLetters) (consumer.Handler, error) {
+	co.NewHandler = func(context.Context, consumer.Assignment) (consumer.Handler, error) {
 		return &floorHandler{decoder: event.NewDecoder(event.Options{}), left: &left, done: cancel}, nil
 	}
 	c, err := consumer.New(co)
@@ -94,4 +94,5 @@ func (h *floorHandler) Handle(s event.Stream, records []consumer.Record) error {
 
 func (h *floorHandler) Advance(event.Stream, int64)  {}
 func (h *floorHandler) Commit(context.Context) error { return nil }
+func (h *floorHandler) Unfinished() bool             { return false }
 func (h *floorHandler) Close() error                 { return nil }

@@ -1,0 +1,128 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/rampgauge/rampgauge/consumer/event"
+)
+
+// ErrFenced means that the group has gone on without this member, so that
+// another may have the partition by now. A Handler may return it, wrapped, when
+// its state says so: its worker then ends without a commit and the member joins
+// the group anew, where any other error ends the Consumer.
+var ErrFenced = errors.New("another member may have the partition")
+
+// Assignment is a partition number that this member has been given, and what
+// its handler may use. The functions are for the handler's own goroutine.
+type Assignment struct {
+	Partition  int32
+	Generation int32 // of the group, which counts up with every rebalance
+	Letters    DeadLetters
+	// Current asks the coordinator whether the member still has its place in the
+	// group: nil when it does, ErrFenced when it does not, another error when the
+	// coordinator could not be asked. Where the partition has stayed over
+	// rebalances, that is its place in the newest generation. On the way it writes
+	// the given offsets (those >= 0) as the group's, which lag tools and other
+	// members' CaughtUp go by: all below them must be in the numbers already.
+	Current func(ctx context.Context, next [event.NumStreams]int64) error
+	// Alive says that a handler which does not return waits on purpose, so that it
+	// is not taken for stuck. It is to be called more often than StuckAfter.
+	Alive func()
+}
+
+// seat is a member's place in one generation of the group.
+type seat struct {
+	member     string
+	generation int32
+}
+
+// follows says whether no other member can have had a partition that this one
+// had in the seat before and has in s: the seat is the same, or that of the
+// next generation, and of the same member. A generation that was missed, or an
+// id that the group has forgotten, means that it has gone on without us.
+func (s seat) follows(before seat) bool {
+	return s.member == before.member && (s.generation == before.generation || s.generation == before.generation+1)
+}
+
+// current asks the coordinator whether the group is still that of s, and has
+// it write offsets unless there are none. An offset is written by all replicas
+// of the group's log, so that also a coordinator that has been replaced, and
+// does not know it yet, does not confirm a seat that is gone.
+func (c *client) current(ctx context.Context, group string, s seat, offsets map[string][]kafka.OffsetCommit) error {
+	err := c.sit(ctx, group, s, offsets)
+	switch {
+	case errors.Is(err, kafka.RebalanceInProgress):
+		// The generation and the member are looked at first: they are right.
+		return nil
+	case errors.Is(err, kafka.IllegalGeneration), errors.Is(err, kafka.UnknownMemberId), errors.Is(err, kafka.FencedInstanceID):
+		return fmt.Errorf("group %q: generation %d: %w: %w", group, s.generation, err, ErrFenced)
+	case err != nil:
+		return fmt.Errorf("group %q: generation %d: %w", group, s.generation, err)
+	}
+	return nil
+}
+
+func (c *client) sit(ctx context.Context, group string, s seat, offsets map[string][]kafka.OffsetCommit) error {
+	if len(offsets) == 0 {
+		res, err := c.kafkaClient().Heartbeat(ctx, &kafka.HeartbeatRequest{GroupID: group, GenerationID: s.generation, MemberID: s.member})
+		if err == nil {
+			err = res.Error
+		}
+		return err
+	}
+	res, err := c.kafkaClient().OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID: group, GenerationID: int(s.generation), MemberID: s.member, Topics: offsets,
+	})
+	if err != nil {
+		return err
+	}
+	for topic, list := range res.Topics {
+		for _, p := range list {
+			if p.Error != nil {
+				return fmt.Errorf("offset of %s/%d: %w", topic, p.Partition, p.Error)
+			}
+		}
+	}
+	return nil
+}
+
+// assignment is what the handler of a worker gets.
+func (w *worker) assignment() Assignment {
+	return Assignment{
+		Partition: w.partition, Generation: w.seat.Load().generation, Letters: w.letters,
+		Current: w.current, Alive: w.watch.alive,
+	}
+}
+
+// current implements Assignment.Current.
+func (w *worker) current(ctx context.Context, next [event.NumStreams]int64) error {
+	if w.fenced.Load() {
+		return fmt.Errorf("partition %d: %w", w.partition, ErrFenced)
+	}
+	offsets := make(map[string][]kafka.OffsetCommit)
+	for i := range next {
+		// What the last commit has published is never taken back.
+		if at := max(next[i], w.published[i].Load()); next[i] >= 0 {
+			offsets[w.options.Topics[i]] = []kafka.OffsetCommit{{Partition: int(w.partition), Offset: at, Metadata: w.metadata()}}
+		}
+	}
+	if err := w.client.current(ctx, w.options.Group, *w.seat.Load(), offsets); err != nil {
+		return fmt.Errorf("partition %d: %w", w.partition, err)
+	}
+	return nil
+}
+
+// unfinishedMetadata is written with the group offsets of a partition whose
+// last commit left something to another one.
+const unfinishedMetadata = "unfinished"
+
+func (w *worker) metadata() string {
+	if w.unfinished.Load() {
+		return unfinishedMetadata
+	}
+	return ""
+}
