@@ -10,6 +10,7 @@ package partition
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
@@ -21,6 +22,8 @@ import (
 // calls the Core.
 type Options struct {
 	Partition int32
+	// Topics are the names of the streams' topics, of which the state is.
+	Topics [event.NumStreams]string
 	// Epoch orders the owners of the partition, of which the last one counts.
 	Epoch      uint64
 	Formats    [event.NumStreams]event.Format
@@ -189,16 +192,20 @@ func (c *Core) Commit(ctx context.Context) error {
 func (c *Core) Unfinished() bool { return c.opts.Reread != nil && c.join.Seeking() > 0 }
 
 func (c *Core) reportNow() {
-	if c.opts.Report == nil {
-		return
+	if c.opts.Report != nil {
+		c.opts.Report(c.opts.Partition, c.Report())
 	}
+}
+
+// Report says what became of the records so far.
+func (c *Core) Report() Report {
 	r := c.report
 	r.Join = c.join.Counts()
 	r.Expired = c.agg.Expired()
 	r.NewestMs = c.agg.NewestMs()
 	r.MemoryBytes = c.join.MemoryBytes()
 	r.Seeking = c.join.Seeking()
-	c.opts.Report(c.opts.Partition, r)
+	return r
 }
 
 // seek reads again what may say more about the records that came too late for
@@ -232,6 +239,18 @@ func (c *Core) seek(ctx context.Context) error {
 	s.End()
 	return c.state.Err()
 }
+
+// Reconcile has the next Commit publish every difference between what the panes
+// topic holds of this partition and what the Core holds; see
+// aggregator.Partition. Before it, what is published may rest on less than an
+// earlier owner had. It returns how many panes differ.
+func (c *Core) Reconcile(published iter.Seq2[aggregator.CellPane, aggregator.Version]) int {
+	return c.agg.Reconcile(published)
+}
+
+// Correct has the next Commit publish what the Core holds of a pane of which an
+// older owner has published something since Reconcile.
+func (c *Core) Correct(p aggregator.CellPane) { c.agg.Correct(p) }
 
 // Republish makes the next Commit publish everything, for a reader that starts anew.
 func (c *Core) Republish() { c.agg.Republish() }
