@@ -29,6 +29,14 @@ type Assignment struct {
 	// the given offsets (those >= 0) as the group's, which lag tools and other
 	// members' CaughtUp go by: all below them must be in the numbers already.
 	Current func(ctx context.Context, next [event.NumStreams]int64) error
+	// Reread calls f with the records of a stream at the offsets from first to
+	// last, which have been handed in before, in order and as far as the topic
+	// still holds them: what retention or compaction has removed, control batches,
+	// aborted transactions and batches that cannot be read are not there. f may be
+	// called many times, with records that are valid during the call; its error
+	// ends Reread. Reread waits while the broker is away, takes no more than
+	// RereadBytesPerSecond, and returns when ctx is done or the worker is given up.
+	Reread func(ctx context.Context, s event.Stream, first, last int64, f func([]Record) error) error
 	// Alive says that a handler which does not return waits on purpose, so that it
 	// is not taken for stuck. It is to be called more often than StuckAfter.
 	Alive func()
@@ -91,10 +99,13 @@ func (c *client) sit(ctx context.Context, group string, s seat, offsets map[stri
 }
 
 // assignment is what the handler of a worker gets.
-func (w *worker) assignment() Assignment {
+func (c *Consumer) assignment(base context.Context, w *worker) Assignment {
 	return Assignment{
 		Partition: w.partition, Generation: w.seat.Load().generation, Letters: w.letters,
 		Current: w.current, Alive: w.watch.alive,
+		Reread: func(ctx context.Context, s event.Stream, first, last int64, f func([]Record) error) error {
+			return c.reread(ctx, base, w, s, first, last, f)
+		},
 	}
 }
 

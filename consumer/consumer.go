@@ -25,6 +25,7 @@ type Consumer struct {
 	stats    Stats
 	fetcher  *fetcher
 	letters  *letterWriter
+	pacer    *pacer // of what handlers read again
 
 	started atomic.Bool
 	failed  chan struct{} // a worker has ended by itself
@@ -53,6 +54,7 @@ func New(o Options) (*Consumer, error) {
 		failed: make(chan struct{}, 1), recount: make(chan struct{}, 1),
 		workers: make(map[int32]*worker), leaving: make(map[int32]*worker),
 	}
+	c.pacer = &pacer{perSecond: o.RereadBytesPerSecond}
 	c.fetcher = newFetcher(c)
 	c.letters = newLetterWriter(c)
 	return c, nil
@@ -61,7 +63,8 @@ func New(o Options) (*Consumer, error) {
 // Run reads until ctx is done; it then commits, leaves the group and returns
 // nil, or the error of a last commit that did not succeed. Before that it
 // returns only what time does not heal: refused credentials or TLS, missing
-// rights, the errors of NewHandler and of a Handler's methods, and ErrStuck.
+// rights, the errors of NewHandler and of a Handler's methods but ErrFenced,
+// ErrStuck and ErrOffsetBeyondEnd.
 func (c *Consumer) Run(ctx context.Context) error {
 	if !c.started.CompareAndSwap(false, true) {
 		return ErrStarted

@@ -42,6 +42,7 @@ func (f *fetcher) fetched(ctx context.Context, id int32, b *broker, targets []fe
 // accept queues the records of one partition.
 func (f *fetcher) accept(p *fetchPart) {
 	s := p.target.source
+	s.beyond = time.Time{}
 	if s.failures > 0 {
 		s.failures = 0
 		f.problems.over(s.place())
@@ -50,7 +51,11 @@ func (f *fetcher) accept(p *fetchPart) {
 	next := p.target.offset
 	if p.data != nil {
 		whole, last := scan(p.data.bytes)
-		f.stats.Bytes.Add(uint64(whole))
+		if s.reread {
+			f.stats.RereadBytes.Add(uint64(whole))
+		} else {
+			f.stats.Bytes.Add(uint64(whole))
+		}
 		switch {
 		case whole == 0 && int(s.maxBytes) >= maxPartitionBytes:
 			// No request would return this batch whole: its length is wrong.
@@ -70,6 +75,9 @@ func (f *fetcher) accept(p *fetchPart) {
 		s.push(nil, p.target.epoch, next, p.stable)
 	}
 	s.starved = c == nil && next < p.stable
+	if s.reread && c == nil && !s.starved {
+		s.retryAt = time.Now().Add(retryFirst) // the end lags, or has gone back
+	}
 	switch {
 	case !s.starved:
 		s.maxBytes = int32(s.quota)
@@ -99,9 +107,7 @@ func scan(b []byte) (whole int, last int64) {
 func (f *fetcher) partFailed(p *fetchPart) {
 	s := p.target.source
 	if p.code == kafka.OffsetOutOfRange {
-		if s.outOfRange(p.target.epoch) {
-			f.stats.OffsetResets.Add(1)
-		}
+		s.outOfRange(p.target.epoch)
 		return
 	}
 	f.sourceFailed(s, p.code)

@@ -53,6 +53,7 @@ type fetcher struct {
 // broker is what the fetcher knows of one broker.
 type broker struct {
 	requests int
+	rereads  int  // of them, for what is read again: in requests of their own, since a request names a partition once
 	lookup   bool // a lookup of earliest offsets is under way
 	failures int
 	retryAt  time.Time
@@ -149,7 +150,7 @@ func (f *fetcher) dispatch(ctx context.Context, now time.Time) (due time.Time) {
 		return false
 	}
 	f.turn++
-	type plan struct{ behind, polling, unlocated []fetchTarget }
+	type plan struct{ behind, polling, rereads, unlocated []fetchTarget }
 	plans := make(map[int32]*plan)
 	for i := range f.sources {
 		s := f.sources[(i+f.turn)%len(f.sources)]
@@ -173,6 +174,8 @@ func (f *fetcher) dispatch(ctx context.Context, now time.Time) (due time.Time) {
 		switch {
 		case next < 0:
 			p.unlocated = append(p.unlocated, t)
+		case s.reread:
+			p.rereads = append(p.rereads, t)
 		case s.starved: // first in the request: then a batch of any size is sent
 			p.behind = slices.Insert(p.behind, 0, t)
 		case s.backlog():
@@ -193,12 +196,17 @@ func (f *fetcher) dispatch(ctx context.Context, now time.Time) (due time.Time) {
 		if len(p.unlocated) > 0 && !b.lookup {
 			f.locate(ctx, id, b, p.unlocated)
 		}
-		if len(p.behind) > 0 && b.requests < requestsPerBroker {
+		if len(p.rereads) > 0 && b.rereads == 0 {
+			f.fetch(ctx, id, b, p.rereads, 0)
+		}
+		main := b.requests - b.rereads
+		if len(p.behind) > 0 && main < requestsPerBroker {
 			// What is behind is answered at once; what has never been asked
 			// for may have nothing, and must not wait to learn it.
 			f.fetch(ctx, id, b, p.behind, 0)
+			main++
 		}
-		if len(p.polling) > 0 && b.requests < requestsPerBroker-1 && !wait(b.pollAt) {
+		if len(p.polling) > 0 && main < requestsPerBroker-1 && !wait(b.pollAt) {
 			b.pollAt = now.Add(pollPause)
 			f.fetch(ctx, id, b, p.polling, f.options.FetchWait)
 		}
@@ -214,62 +222,23 @@ func (f *fetcher) fetch(ctx context.Context, id int32, b *broker, targets []fetc
 	for i := range targets {
 		targets[i].source.busy = true
 	}
+	rereads := 0
+	if targets[0].source.reread {
+		rereads = 1
+	}
 	b.requests++
+	b.rereads += rereads
 	go func() {
 		res, err := f.client.fetch(ctx, req)
 		f.answers <- func() {
 			b.requests--
+			b.rereads -= rereads
 			for i := range targets {
 				targets[i].source.busy = false
 			}
 			f.fetched(ctx, id, b, targets, res, err)
 		}
 	}()
-}
-
-// locate looks up the oldest offsets of sources that are to begin there.
-func (f *fetcher) locate(ctx context.Context, id int32, b *broker, targets []fetchTarget) {
-	of := make([]topicPartition, len(targets))
-	for i := range targets {
-		of[i] = targets[i].source.tp()
-		targets[i].source.busy = true
-	}
-	slices.SortFunc(of, compareTopicPartition)
-	b.lookup = true
-	go func() {
-		found, errs, err := f.client.offsets(ctx, id, earliestOffset, of)
-		f.answers <- func() {
-			b.lookup = false
-			for i := range targets {
-				targets[i].source.busy = false
-			}
-			if err != nil {
-				f.brokerFailed(ctx, id, b, err)
-				return
-			}
-			f.brokerWorks(id, b)
-			for _, t := range targets {
-				if offset, ok := found[t.source.tp()]; ok {
-					f.located(t, offset)
-				} else {
-					f.sourceFailed(t.source, errs[t.source.tp()])
-				}
-			}
-		}
-	}()
-}
-
-func (f *fetcher) located(t fetchTarget, offset int64) {
-	s := t.source
-	s.mu.Lock()
-	reset := s.reset && s.epoch == t.epoch
-	s.mu.Unlock()
-	if reset {
-		f.problems.log.Warn("kafka: the offset wanted is gone (retention, or the topic was made anew); reading from the oldest record",
-			"topic", s.topic, "partition", s.partition, "offset", offset)
-	}
-	s.failures = 0
-	s.locate(t.epoch, offset)
 }
 
 // needMetadata brings the next look-up forward, as far as failures allow.

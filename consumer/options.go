@@ -48,6 +48,8 @@ type Options struct {
 	DeadLetterBytes  int // dead letters waiting to be written
 	DeadLetterRecord int // a dead letter's value is cut so that key and value fit in this
 
+	RereadBytesPerSecond int // what all handlers together may read again, as compressed
+
 	// Dial replaces how connections are made. nil: TCP.
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Logger *slog.Logger // nil: slog.Default
@@ -73,6 +75,8 @@ func DefaultOptions() Options {
 		MaxBatchBytes:    64 << 20,
 		DeadLetterBytes:  8 << 20,
 		DeadLetterRecord: 900_000,
+
+		RereadBytesPerSecond: 16 << 20,
 	}
 }
 
@@ -113,6 +117,7 @@ func (o *Options) Validate() error {
 	}{
 		{"QueueBytes", o.QueueBytes, 16 << 10}, {"FetchBytes", o.FetchBytes, 16 << 10}, {"MaxBatchBytes", o.MaxBatchBytes, 64 << 10},
 		{"DeadLetterBytes", o.DeadLetterBytes, 16 << 10}, {"DeadLetterRecord", o.DeadLetterRecord, 1 << 10},
+		{"RereadBytesPerSecond", o.RereadBytesPerSecond, 1 << 10},
 	} {
 		require(n.n >= n.least && n.n <= 1<<30, "%s: must be from %d to %d, got %d", n.name, n.least, 1<<30, n.n)
 	}

@@ -16,23 +16,29 @@ type source struct {
 	quota     int           // bytes queued above which no more is fetched
 	data      chan struct{} // capacity 1: the worker's wake-up, shared by its sources
 	room      chan struct{} // capacity 1: the fetcher's wake-up
+	reread    bool          // reads again what has been read before,
+	last      int64         // up to this offset
 
 	mu     sync.Mutex
 	queue  []*chunk
 	bytes  int    // of queue
+	passed int    // bytes ever taken from queue
 	next   int64  // offset to fetch next, or Earliest
-	reset  bool   // next is Earliest because the offset wanted was out of range
+	gone   bool   // next is Earliest because the offset wanted was out of range
+	wanted int64  // that offset
 	epoch  uint64 // counts seeks: an answer to an older epoch is dropped
 	known  bool   // a fetch has been answered since the last seek
 	stable int64  // end of what can be read, as of the last answer
+	failed error  // reading cannot go on
 
 	// Owned by the fetcher's goroutine.
 	leader   int32
 	busy     bool // in a request
 	retryAt  time.Time
 	failures int
-	starved  bool  // the last answer was empty although there is more to read
-	maxBytes int32 // grows while the next batch is larger than it
+	starved  bool      // the last answer was empty although there is more to read
+	maxBytes int32     // grows while the next batch is larger than it
+	beyond   time.Time // since when the offset wanted is said to lie behind the end
 }
 
 // chunk is a record set as one fetch returned it. A chunk without data says
@@ -74,6 +80,7 @@ func (s *source) pop() *chunk {
 	}
 	full := s.bytes >= s.quota
 	s.bytes -= len(c.data)
+	s.passed += len(c.data)
 	if full && s.bytes < s.quota {
 		signal(s.room)
 	}
@@ -86,6 +93,20 @@ func (s *source) caughtUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known && len(s.queue) == 0 && s.next >= 0 && s.next >= s.stable
+}
+
+// taken counts the bytes ever taken from the queue.
+func (s *source) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passed
+}
+
+// failure is why reading cannot go on, or nil.
+func (s *source) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // end is the end of what can be read, as of the last answer.
@@ -102,7 +123,7 @@ func (s *source) seek(offset int64) {
 		c.release()
 	}
 	s.queue, s.bytes = nil, 0
-	s.next, s.reset, s.known = offset, false, false
+	s.next, s.gone, s.known = offset, false, false
 	s.epoch++
 	s.mu.Unlock()
 	signal(s.room)
@@ -112,7 +133,8 @@ func (s *source) seek(offset int64) {
 func (s *source) position() (next int64, epoch uint64, room bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.next, s.epoch, s.bytes < s.quota
+	done := s.failed != nil || s.reread && s.next > s.last
+	return s.next, s.epoch, s.bytes < s.quota && !done
 }
 
 // backlog says whether more is known, or not known not, to be there.
@@ -147,20 +169,44 @@ func (s *source) push(c *chunk, epoch uint64, next, end int64) bool {
 func (s *source) locate(epoch uint64, offset int64) {
 	s.mu.Lock()
 	if epoch == s.epoch {
-		s.next, s.reset = offset, false
+		s.next, s.gone = offset, false
 		s.queue = append(s.queue, &chunk{next: offset})
 	}
 	s.mu.Unlock()
 	signal(s.data)
 }
 
-// outOfRange makes the source start again at the oldest record.
-func (s *source) outOfRange(epoch uint64) bool {
+// outOfRange notes that the offset to fetch next is not in the log.
+func (s *source) outOfRange(epoch uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if epoch != s.epoch || s.next < 0 {
-		return false
+	if epoch == s.epoch && s.next >= 0 {
+		s.next, s.gone, s.wanted, s.known = Earliest, true, s.next, false
 	}
-	s.next, s.reset, s.known = Earliest, true, false
-	return true
+}
+
+// missing is the offset that was out of range, if one was.
+func (s *source) missing() (wanted int64, gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wanted, s.gone
+}
+
+// again has the offset that was out of range fetched once more.
+func (s *source) again(epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if epoch == s.epoch && s.gone {
+		s.next, s.gone = s.wanted, false
+	}
+}
+
+// fail ends reading.
+func (s *source) fail(epoch uint64, err error) {
+	s.mu.Lock()
+	if epoch == s.epoch {
+		s.failed = err
+	}
+	s.mu.Unlock()
+	signal(s.data)
 }

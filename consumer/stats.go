@@ -10,7 +10,7 @@ import (
 // grow and may be read at any time.
 type Stats struct {
 	Records [event.NumStreams]atomic.Uint64 // handed to handlers
-	Bytes   atomic.Uint64                   // of fetched record sets, as compressed
+	Bytes   atomic.Uint64                   // of record sets fetched to be read once, as compressed
 	Batches atomic.Uint64                   // record batches looked at, of every kind
 
 	ControlBatches atomic.Uint64 // transaction markers, skipped
@@ -20,7 +20,12 @@ type Stats struct {
 
 	Fetches      atomic.Uint64 // fetch requests answered
 	FetchErrors  atomic.Uint64 // fetch requests, or partitions in them, that failed
-	OffsetResets atomic.Uint64 // partitions begun again at their oldest record: the offset wanted was gone
+	OffsetResets atomic.Uint64 // partitions that lost records to retention before they were read
+
+	RecordsLost [event.NumStreams]atomic.Uint64 // offsets deleted before they were read: at least as many as records
+
+	RereadRecords atomic.Uint64 // handed to handlers a second time, as they asked
+	RereadBytes   atomic.Uint64 // of record sets fetched for that, as compressed
 
 	Generations       atomic.Uint64 // group generations joined
 	Commits           atomic.Uint64 // commits by handlers

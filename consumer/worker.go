@@ -82,7 +82,7 @@ func newWorker(ctx, base context.Context, c *Consumer, partition int32, in seat)
 		w.published[i].Store(Earliest)
 	}
 	var err error
-	if w.handler, err = c.options.NewHandler(ctx, w.assignment()); err != nil {
+	if w.handler, err = c.options.NewHandler(ctx, c.assignment(base, w)); err != nil {
 		return nil, fmt.Errorf("partition %d: open: %w", partition, err)
 	}
 	w.unfinished.Store(w.handler.Unfinished())
@@ -158,6 +158,11 @@ func (w *worker) work(ctx context.Context) (time.Duration, error) {
 		now := time.Now()
 		best, resume := w.choose(now)
 		if best < 0 {
+			for _, s := range w.streams {
+				if err := s.source.failure(); err != nil {
+					return 0, err
+				}
+			}
 			return w.idle(ctx, now, resume)
 		}
 		if err := w.hand(event.Stream(best)); err != nil {
