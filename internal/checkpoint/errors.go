@@ -20,7 +20,8 @@ var (
 	// ErrNotEmpty means that Restore was given a directory with something in it.
 	ErrNotEmpty = errors.New("directory is not empty; delete or move it to restore a checkpoint")
 	// ErrSlow means that an upload took longer than half of Options.Grace, so
-	// that others may have deleted what it relies on. It stored no checkpoint.
+	// that others may have deleted what it relies on. It stored no checkpoint, or
+	// one that is known to be damaged.
 	ErrSlow = errors.New("upload took longer than half of the grace period; raise it, or make checkpoints more often")
 	// ErrSnapshot means that the directory to upload is not a snapshot: it holds
 	// something else than files, or they change.

@@ -51,6 +51,9 @@ const (
 	part  = "g/partition-00003/"
 )
 
+// periods is some grace periods.
+func periods(n float64) time.Duration { return time.Duration(n * float64(grace)) }
+
 // owner is one of partition 3 in a process of its own.
 func (w *world) owner(epoch uint64) *checkpoint.Owner {
 	o := checkpoint.DefaultOptions("g")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -139,13 +140,13 @@ func (m manifest) contents() map[content]string {
 	return all
 }
 
-// objects maps the ids of m's objects to their sizes.
-func (m manifest) objects() map[string]int64 {
-	all := map[string]int64{}
+// objects are the ids of m's objects, some more than once.
+func (m manifest) objects() []string {
+	var all []string
 	for _, f := range m.files {
 		for _, p := range f.parts {
-			all[p.id] = p.size
+			all = append(all, p.id)
 		}
 	}
-	return all
+	return slices.Clip(all)
 }

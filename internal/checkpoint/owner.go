@@ -27,10 +27,10 @@ type Owner struct {
 
 	mu      sync.Mutex
 	base    base
-	seen    map[string]seen             // immutable files hashed before, by name
-	pending map[content]pending         // parts in the bucket that no manifest names yet
-	refs    map[string]map[string]int64 // objects of manifests, by key
-	swept   time.Time                   // last garbage collection
+	seen    map[string]seen      // immutable files hashed before, by name
+	pending map[content]pending  // parts in the bucket that no manifest names yet
+	refs    map[Version][]string // ids of the objects of manifests that are kept
+	swept   time.Time            // last garbage collection
 
 	damageMu sync.Mutex
 	damaged  map[string]bool // objects that are not what they should be, by id
@@ -39,8 +39,8 @@ type Owner struct {
 // base is the newest manifest, whose objects the next checkpoint may name.
 type base struct {
 	version  Version
-	contents map[content]string
-	asOf     time.Time // when it was the newest, at the latest
+	contents map[content]string // ids of its objects
+	asOf     time.Time          // when it was the newest, at the latest
 }
 
 // pending is an object on its way into a manifest.
@@ -56,7 +56,7 @@ func (s *Store) Owner(partition int32, epoch uint64) *Owner {
 		store: s, partition: partition, epoch: epoch,
 		root: fmt.Sprintf("%spartition-%05d/", s.root, partition),
 		seen: map[string]seen{}, pending: map[content]pending{}, damaged: map[string]bool{},
-		refs: map[string]map[string]int64{}, swept: s.options.Now(),
+		refs: map[Version][]string{}, swept: s.options.Now(),
 	}
 }
 

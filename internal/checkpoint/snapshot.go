@@ -54,7 +54,7 @@ func (o *Owner) scan(ctx context.Context, dir string) ([]file, []source, error) 
 			return nil, nil, fmt.Errorf("%s: is a directory or of a name that cannot be stored: %w", path, ErrSnapshot)
 		}
 		now := seen{size: info.Size(), modTime: info.ModTime()}
-		if before, ok := o.seen[name]; ok && immutable(name) && before.size == now.size && before.modTime.Equal(now.modTime) {
+		if before, ok := o.seen[name]; ok && before.size == now.size && before.modTime.Equal(now.modTime) {
 			now = before
 		} else if now.parts, err = o.hash(ctx, path, now.size); err != nil {
 			return nil, nil, err

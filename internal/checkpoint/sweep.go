@@ -78,9 +78,9 @@ func (o *Owner) expire(listed []entry) (kept, expired []entry, horizon time.Time
 // fails: there is no telling what it names.
 func (o *Owner) named(ctx context.Context, kept []entry) (map[string]bool, error) {
 	named := map[string]bool{}
-	refs := make(map[string]map[string]int64, len(kept))
+	refs := make(map[Version][]string, len(kept))
 	for _, e := range kept {
-		objects, ok := o.refs[e.Key]
+		objects, ok := o.refs[e.version]
 		if !ok {
 			m, err := o.load(ctx, e.version)
 			if err != nil {
@@ -88,8 +88,8 @@ func (o *Owner) named(ctx context.Context, kept []entry) (map[string]bool, error
 			}
 			objects = m.objects()
 		}
-		refs[e.Key] = objects
-		for id := range objects {
+		refs[e.version] = objects
+		for _, id := range objects {
 			named[id] = true
 		}
 	}
@@ -129,8 +129,8 @@ func (o *Owner) collect(ctx context.Context, named map[string]bool, horizon time
 	if err != nil {
 		return fmt.Errorf("list of %s: %w", prefix, err)
 	}
-	for id, size := range o.refs[o.manifestKey(o.base.version)] {
-		if there, ok := sizes[id]; !ok || there != size {
+	for c, id := range o.base.contents {
+		if there, ok := sizes[id]; !ok || there != c.size {
 			o.damaged[id] = true
 			swept.Damaged++
 		}

@@ -80,7 +80,7 @@ func (o *Owner) upload(ctx context.Context, dir string, v Version) (Uploaded, er
 	late := u.inTime() != nil
 	clear(o.pending) // whatever is of use is in the manifest
 	o.base = base{v, m.contents(), o.store.options.Now()}
-	o.refs[o.manifestKey(v)] = m.objects()
+	o.refs[v] = m.objects()
 	done.Swept, err = o.confirm(ctx, v, late)
 	return done, err
 }
@@ -245,9 +245,10 @@ func (o *Owner) publish(ctx context.Context, m manifest, text []byte) error {
 // confirm looks whether the manifest that was just created is the newest, and
 // sees to garbage.
 func (o *Owner) confirm(ctx context.Context, v Version, late bool) (Swept, error) {
-	listed, err := o.list(ctx)
-	if err != nil {
-		return Swept{Err: err}, nil // the checkpoint is stored all the same
+	var swept Swept
+	var listed []entry
+	if listed, swept.Err = o.list(ctx); swept.Err != nil {
+		return swept, nil // the checkpoint is stored all the same
 	}
 	if err := fenced(listed, v); err != nil {
 		return Swept{}, err
