@@ -31,6 +31,8 @@ type Options struct {
 	Logger     *slog.Logger
 	// Hangup triggers a reload; nil: only the API does.
 	Hangup <-chan os.Signal
+	// InMemory keeps the state in memory: it is lost with the process.
+	InMemory bool
 	// EachDimension keeps a breakdown by each dimension seen, singly.
 	EachDimension bool
 	Version       string
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	kafka.Logger = o.Logger
-	kafka.NewHandler = cores.open
+	kafka.NewHandler = cores.handler
 	kafka.Held = cores.held
 	in, err := consumer.New(kafka)
 	if err != nil {
@@ -104,9 +106,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Started != nil {
 		o.Started(&Service{Merged: merged, Addr: listener.Addr().String(), pipeline: p})
 	}
-	err = g.Wait()
-	cores.close()
-	return err
+	return g.Wait()
 }
 
 func instance(addr net.Addr) string {

@@ -2,147 +2,168 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/join"
+	"github.com/rampgauge/rampgauge/internal/durable"
 	"github.com/rampgauge/rampgauge/internal/partition"
 )
 
-// parkFor is how long the state of a partition that was given away is kept: a
-// rebalance mostly gives it back at once, and reading its topics again would
-// take longer.
-const parkFor = 30 * time.Second
-
-// cores makes the partition cores, and keeps those that a rebalance takes away
-// for a while. A core's state is that of the records below its offsets, so it
-// is as good later as it was, whoever has read the partition in between.
+// cores opens the partition cores on their state, and closes them when the
+// group gives a partition away. What is on disk then is that of the records
+// below its offsets, and as good later as it was, whoever has read the
+// partition in between.
 type cores struct {
 	o        *Options
 	merged   *aggregator.Merged
 	pipeline *pipeline
+	durable  durable.Options
 
 	mu   sync.Mutex
-	all  map[int32]*heldCore
-	done bool
+	open map[int32]bool
 }
-
-type heldCore struct {
-	core    *partition.Core
-	letters *letters
-	expiry  *time.Timer // runs while parked
-}
-
-// letters hands dead letters to whichever consumer generation has the core now.
-type letters struct{ to consumer.DeadLetters }
-
-func (l *letters) Send(d consumer.DeadLetter) { l.to.Send(d) }
 
 func newCores(o *Options, merged *aggregator.Merged, p *pipeline) *cores {
-	return &cores{o: o, merged: merged, pipeline: p, all: map[int32]*heldCore{}}
+	c := &cores{o: o, merged: merged, pipeline: p, open: map[int32]bool{}}
+	if o.InMemory {
+		c.durable = durable.InMemory()
+	}
+	c.durable.Logger = o.Logger
+	return c
 }
 
-// open returns the handler of a partition: the parked one, or a new one.
-func (c *cores) open(_ context.Context, a consumer.Assignment) (consumer.Handler, error) {
-	number := a.Partition
+// partitionDir begins the name of a partition's directory, which its number ends.
+const partitionDir = "partition-"
+
+func (c *cores) dir(number int32) string {
+	return filepath.Join(c.o.Config.State.Dir, fmt.Sprintf("%s%05d", partitionDir, number))
+}
+
+// handler opens the state of a partition and its core.
+func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Handler, error) {
+	o := c.durable
+	o.MemoryBytes = c.memory() / 2
+	db, err := durable.Open(c.dir(a.Partition), o)
+	if err != nil {
+		return nil, err
+	}
+	core, err := c.openCore(ctx, a, db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	c.pipeline.begin(a.Partition, core.Report())
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	h := c.all[number]
-	if h == nil {
-		h = &heldCore{letters: &letters{}}
-		var err error
-		if h.core, err = c.make(number, h.letters); err != nil {
-			return nil, err
-		}
-		c.all[number] = h
-	}
-	if h.expiry != nil {
-		h.expiry.Stop()
-		h.expiry = nil
-	}
-	h.letters.to = a.Letters
-	return &parking{Core: h.core, park: func() { c.park(number) }}, nil
+	c.open[a.Partition] = true
+	c.mu.Unlock()
+	return &handler{Core: core, closed: func() { c.closed(a.Partition) }}, nil
 }
 
-func (c *cores) make(number int32, dead consumer.DeadLetters) (*partition.Core, error) {
+func (c *cores) openCore(ctx context.Context, a consumer.Assignment, state partition.State) (*partition.Core, error) {
+	stored, err := partition.ReadStored(state.Meta())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.dir(a.Partition), err)
+	}
+	epoch, err := claim(stored.Epoch, a.Generation, func() error { return a.Current(ctx, stored.Applied) })
+	if err != nil {
+		return nil, fmt.Errorf("partition %d: %w", a.Partition, err)
+	}
+	po := c.options(&a)
+	po.Epoch = epoch
+	core, err := partition.Open(po, state)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.dir(a.Partition), err)
+	}
+	core.Republish()
+	return core, nil
+}
+
+// memory is what one partition's join may take.
+func (c *cores) memory() int64 {
+	return int64(c.o.Config.Join.Memory) / int64(max(1, c.pipeline.partitions()))
+}
+
+func (c *cores) options(a *consumer.Assignment) partition.Options {
 	cfg := &c.o.Config
 	po := partition.Options{
-		Partition: number,
+		Partition: a.Partition,
 		Join: join.Options{
 			Window:            cfg.Join.Window,
 			AttributionWindow: cfg.Join.AttributionWindow,
 			ConversionTypes:   cfg.Join.ConversionTypes,
-			MemoryBytes:       int64(cfg.Join.Memory) / int64(max(1, c.pipeline.partitions())),
+			Retention:         cfg.Aggregation.Retention,
+			MemoryBytes:       c.memory(),
 		},
 		Aggregator: aggregatorOptions(cfg, c.o.EachDimension),
 		NowMs:      func() int64 { return c.o.Now().UnixMilli() },
 		NewestMs:   c.merged.NewestMs,
-		Letters:    dead,
+		Letters:    a.Letters,
 		Publish:    c.merged.Publish,
 		Report:     c.pipeline.report,
 	}
 	for s := range event.NumStreams {
-		po.Formats[s] = cfg.Topics.Input(s).Format
+		in := cfg.Topics.Input(s)
+		po.Formats[s], po.Topics[s] = in.Format, in.Name
 	}
-	return partition.Open(po, partition.NewMemory())
+	return po
 }
 
-// held lists the partitions whose state is here.
+// held lists the partitions whose state lies here.
 func (c *cores) held() []int32 {
+	held := c.onDisk()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []int32
-	for number := range c.all {
-		out = append(out, number)
+	for number := range c.open {
+		if !slices.Contains(held, number) {
+			held = append(held, number)
+		}
 	}
-	slices.Sort(out)
+	slices.Sort(held)
+	return held
+}
+
+// onDisk lists the partitions that have a directory. What cannot be read counts
+// as none: it is a matter of cost alone.
+func (c *cores) onDisk() []int32 {
+	var out []int32
+	entries, err := os.ReadDir(c.o.Config.State.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.o.Logger.Warn("state.dir cannot be read", "error", err)
+	}
+	for _, e := range entries {
+		text, ok := strings.CutPrefix(e.Name(), partitionDir)
+		if number, err := strconv.ParseInt(text, 10, 32); ok && err == nil && e.IsDir() {
+			out = append(out, int32(number))
+		}
+	}
 	return out
 }
 
-func (c *cores) park(number int32) {
+func (c *cores) closed(number int32) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	h := c.all[number]
-	if h == nil || c.done {
-		return
-	}
-	h.expiry = time.AfterFunc(parkFor, func() { c.forget(number, h) })
-}
-
-func (c *cores) forget(number int32, h *heldCore) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.all[number] != h || h.expiry == nil {
-		return
-	}
-	delete(c.all, number)
-	c.merged.Remove(number)
+	delete(c.open, number)
+	c.mu.Unlock()
 	c.pipeline.forget(number)
 }
 
-func (c *cores) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done = true
-	for _, h := range c.all {
-		if h.expiry != nil {
-			h.expiry.Stop()
-		}
-	}
-}
-
-// parking is a core that goes back to its place when the consumer closes it.
-type parking struct {
+// handler is a core with what its end needs.
+type handler struct {
 	*partition.Core
-	park func()
+	closed func()
 }
 
 // Close implements consumer.Handler.
-func (p *parking) Close() error {
-	p.park()
-	return nil
+func (h *handler) Close() error {
+	defer h.closed()
+	return h.Core.Close()
 }

@@ -1,9 +1,15 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,20 +22,25 @@ import (
 )
 
 // newTestCores has no brokers behind it: the consumer is only asked how many
-// partitions there are.
-func newTestCores(t *testing.T) *cores {
+// partitions there are. Two of them over one directory are two processes, one
+// after the other.
+func newTestCores(t *testing.T, dir string) *cores {
 	t.Helper()
 	cfg := config.Default()
+	cfg.State.Dir = dir
 	for _, in := range []*config.Input{&cfg.Topics.Predictions, &cfg.Topics.Impressions, &cfg.Topics.Conversions} {
 		in.Format = event.JSON
 	}
-	o := &Options{Config: cfg, Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
+	o := &Options{
+		Config: cfg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) },
+	}
 	m := aggregator.NewMerged(aggregatorOptions(&o.Config, false))
 	p := newPipeline(m, telemetry.New(), o.Now)
 	opts := consumer.DefaultOptions()
 	opts.Brokers = []string{"127.0.0.1:1"}
 	c := newCores(o, m, p)
-	opts.NewHandler, opts.Held = c.open, c.held
+	opts.NewHandler, opts.Held = c.handler, c.held
 	in, err := consumer.New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +54,20 @@ type letterBox struct{ n int }
 
 func (b *letterBox) Send(consumer.DeadLetter) { b.n++ }
 
-func open(t *testing.T, c *cores, number int32, dead consumer.DeadLetters) consumer.Handler {
+// errZombie is what the coordinator of the tests says to whom it knows no more.
+var errZombie = errors.New("not the group's generation")
+
+func open(t *testing.T, c *cores, number, generation int32) (consumer.Handler, error) {
 	t.Helper()
-	h, err := c.open(t.Context(), consumer.Assignment{Partition: number, Letters: dead})
+	return c.handler(t.Context(), consumer.Assignment{
+		Partition: number, Generation: generation, Letters: &letterBox{}, Alive: func() {},
+		Current: func(context.Context, [event.NumStreams]int64) error { return errZombie },
+	})
+}
+
+func mustOpen(t *testing.T, c *cores, number, generation int32) consumer.Handler {
+	t.Helper()
+	h, err := open(t, c, number, generation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +107,16 @@ func (c *cores) candidates(t *testing.T) int64 {
 	return s.Arms[0].Total.Read().Candidates.Count
 }
 
+// consumed is how many predictions the open partitions have reported.
+func (c *cores) consumed() (n int64) {
+	c.pipeline.mu.Lock()
+	defer c.pipeline.mu.Unlock()
+	for _, r := range c.pipeline.reports {
+		n += r.Consumed[event.Predictions]
+	}
+	return n
+}
+
 func (c *cores) wantState(t *testing.T, when string, held []int32, candidates, consumed int64) {
 	t.Helper()
 	if d := cmp.Diff(held, c.held()); d != "" {
@@ -93,75 +125,99 @@ func (c *cores) wantState(t *testing.T, when string, held []int32, candidates, c
 	if n := c.candidates(t); n != candidates {
 		t.Errorf("%s: %d candidates, want %d", when, n, candidates)
 	}
-	var n int64
-	c.pipeline.mu.Lock()
-	for _, r := range c.pipeline.reports {
-		n += r.Consumed[event.Predictions]
-	}
-	c.pipeline.mu.Unlock()
-	if n != consumed {
+	if n := c.consumed(); n != consumed {
 		t.Errorf("%s: %d records reported, want %d", when, n, consumed)
 	}
 }
 
-func TestCoresAreParkedReclaimedAndForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newTestCores(t)
-		first, second := &letterBox{}, &letterBox{}
-		three, five := open(t, c, 3, first), open(t, c, 5, first)
-		feed(t, three, 0, auction("a"))
-		feed(t, five, 0, auction("b"))
-		feed(t, five, 1, auction("c"))
-		c.wantState(t, "both read", []int32{3, 5}, 3, 3)
-
-		closeHandler(t, five)
-		time.Sleep(parkFor - time.Millisecond)
-		synctest.Wait()
-		c.wantState(t, "parked", []int32{3, 5}, 3, 3)
-
-		five = open(t, c, 5, second)
-		if got := five.Offsets()[event.Predictions]; got != 2 {
-			t.Errorf("reclaimed: goes on at offset %d, want 2", got)
-		}
-		time.Sleep(2 * parkFor)
-		synctest.Wait()
-		feed(t, five, 2, "not JSON")
-		if first.n != 0 || second.n != 1 {
-			t.Errorf("reclaimed: %d dead letters to the generation before, %d to this one; want 0 and 1", first.n, second.n)
-		}
-		c.wantState(t, "reclaimed", []int32{3, 5}, 3, 4)
-
-		// Parked anew, the 30 s begin anew.
-		closeHandler(t, five)
-		time.Sleep(parkFor - time.Millisecond)
-		synctest.Wait()
-		c.wantState(t, "parked again", []int32{3, 5}, 3, 4)
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		c.wantState(t, "forgotten", []int32{3}, 1, 1)
-
-		five = open(t, c, 5, second)
-		if got := five.Offsets()[event.Predictions]; got != consumer.Earliest {
-			t.Errorf("opened after it was forgotten: begins at offset %d, want the oldest", got)
-		}
-		feed(t, five, 0, auction("b"))
-		c.wantState(t, "read anew", []int32{3, 5}, 2, 2)
-	})
+// feedLog hands in what a log of predictions holds beyond the handler's offset.
+func feedLog(t *testing.T, h consumer.Handler, log ...string) {
+	t.Helper()
+	from := max(0, h.Offsets()[event.Predictions])
+	for i, value := range log[from:] {
+		feed(t, h, from+int64(i), value)
+	}
 }
 
-// What is parked when the service ends is neither forgotten nor removed from
-// the numbers, which are read until the last.
-func TestCoresCloseKeepsTheNumbers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newTestCores(t)
-		parked, read := open(t, c, 1, &letterBox{}), open(t, c, 2, &letterBox{})
-		feed(t, parked, 0, auction("a"))
-		feed(t, read, 0, auction("b"))
-		closeHandler(t, parked)
-		c.close()
-		closeHandler(t, read)
-		time.Sleep(2 * parkFor)
-		synctest.Wait()
-		c.wantState(t, "closed", []int32{1, 2}, 2, 2)
-	})
+func TestCoresGoOnWhereTheirStateEnds(t *testing.T) {
+	dir := t.TempDir()
+	c := newTestCores(t, dir)
+	three, five := mustOpen(t, c, 3, 1), mustOpen(t, c, 5, 1)
+	feedLog(t, three, auction("a"))
+	log := []string{auction("b"), auction("c")}
+	feedLog(t, five, log...)
+	c.wantState(t, "both read", []int32{3, 5}, 3, 3)
+
+	closeHandler(t, five)
+	c.wantState(t, "given away: the state stays", []int32{3, 5}, 3, 1)
+	five = mustOpen(t, c, 5, 2)
+	if at := five.Offsets()[event.Predictions]; at != 0 {
+		t.Errorf("predictions are read again from %d on, want 0: an impression may come for all of them", at)
+	}
+	log = append(log, "not JSON")
+	feedLog(t, five, log...)
+	c.wantState(t, "given back", []int32{3, 5}, 3, 4)
+	closeHandler(t, five)
+	closeHandler(t, three)
+
+	c = newTestCores(t, dir)
+	c.wantState(t, "another process", []int32{3, 5}, 0, 0)
+	five = mustOpen(t, c, 5, 3)
+	if n := c.consumed(); n != 3 {
+		t.Errorf("%d records counted by the process before, want 3", n)
+	}
+	feedLog(t, five, append(log, auction("b"))...)
+	c.wantState(t, "another process, one partition", []int32{3, 5}, 2, 4)
+	closeHandler(t, five)
 }
+
+func TestCoresAreFenced(t *testing.T) {
+	dir := t.TempDir()
+	c := newTestCores(t, dir)
+	closeHandler(t, mustOpen(t, c, 1, 7))
+	if _, err := open(t, c, 1, 6); !errors.Is(err, errZombie) {
+		t.Errorf("an older generation: %v, want what the coordinator says", err)
+	}
+	closeHandler(t, mustOpen(t, c, 1, 8))
+}
+
+func TestClaim(t *testing.T) {
+	yes, no := func() error { return nil }, func() error { return errZombie }
+	for _, tc := range []struct {
+		name       string
+		seen       uint64
+		generation int32
+		current    func() error
+		want       uint64
+		err        error
+	}{
+		{"nothing seen", 0, 1, no, 1, nil},
+		{"the next generation", 7, 8, no, 8, nil},
+		{"the same generation", 7, 7, no, 7, nil},
+		{"an older one, of a zombie", 7, 6, no, 0, errZombie},
+		{"an older one, of a group that counts anew", 7, 1, yes, 1<<32 | 1, nil},
+		{"the next one of that group", 1<<32 | 1, 2, no, 1<<32 | 2, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := claim(tc.seen, tc.generation, tc.current)
+			if got != tc.want || !errors.Is(err, tc.err) {
+				t.Errorf("claim(%#x, %d) = %#x, %v, want %#x, %v", tc.seen, tc.generation, got, err, tc.want, tc.err)
+			}
+		})
+	}
+}
+
+// A directory that cannot be used ends the partition with a line that names it.
+func TestCoresNameTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	c := newTestCores(t, dir)
+	file := filepath.Join(dir, "partition-00002")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, c, 2, 1); err == nil || !contains(err, file) {
+		t.Errorf("a file where a directory should be: %v, want an error that names %s", err, file)
+	}
+}
+
+func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }

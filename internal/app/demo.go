@@ -68,7 +68,7 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- Run(ctx, Options{
-			Config: cfg, Logger: o.Logger, EachDimension: true,
+			Config: cfg, Logger: o.Logger, EachDimension: true, InMemory: true,
 			Version: o.Version, Revision: o.Revision,
 			// The service is held before anybody can ask whether it has caught
 			// up with topics that are still empty.

@@ -34,6 +34,14 @@ func newPipeline(m *aggregator.Merged, c *telemetry.Counters, now func() time.Ti
 
 func (p *pipeline) partitions() int { return p.consumer.Partitions() }
 
+// begin takes the counts that a partition's state came with. They were counted
+// by an earlier process.
+func (p *pipeline) begin(source int32, r partition.Report) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reports[source] = r
+}
+
 // report takes a partition's counts after a commit, and moves the counters on
 // by what is new in them.
 func (p *pipeline) report(source int32, r partition.Report) {

@@ -43,8 +43,8 @@ var allowedImports = map[string]imports{
 	// The only ones that wire.
 	"internal/app": {
 		code: []string{
-			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/config", "internal/eventfile",
-			"internal/kafkatest", "internal/partition", "internal/simulate", "internal/telemetry",
+			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/config", "internal/durable",
+			"internal/eventfile", "internal/kafkatest", "internal/partition", "internal/simulate", "internal/telemetry",
 		},
 	},
 	"cmd/rampgauge": {

@@ -56,8 +56,8 @@ const (
 // settings are the options that the numbers depend on, in words.
 func settings(o *Options) string {
 	a := &o.Aggregator
-	return fmt.Sprintf("join.window %v, join.attribution_window %v, join.conversion_types %q, aggregation.pane %v, aggregation.retention %v, aggregation.slices %q, each dimension %v",
-		o.Join.Window, o.Join.AttributionWindow, o.Join.ConversionTypes, a.Levels.Fine, a.Levels.Retention, a.Slices, a.EachDimension)
+	return fmt.Sprintf("topics %q, join.window %v, join.attribution_window %v, join.conversion_types %q, aggregation.pane %v, aggregation.retention %v, aggregation.slices %q, each dimension %v",
+		o.Topics, o.Join.Window, o.Join.AttributionWindow, o.Join.ConversionTypes, a.Levels.Fine, a.Levels.Retention, a.Slices, a.EachDimension)
 }
 
 // Open returns the Core that a State holds, or an empty one that begins with
@@ -85,21 +85,44 @@ func Open(o Options, state State) (*Core, error) {
 	return c, nil
 }
 
+// Stored is what others need to know of a State before it is opened.
+type Stored struct {
+	Epoch   uint64                  // of its last owner, 0 without one
+	Applied [event.NumStreams]int64 // the offsets below which records are counted
+}
+
+// ReadStored reads the Meta of a State. The error is ErrFormat or ErrState.
+func ReadStored(b []byte) (Stored, error) {
+	m, err := readMeta(b)
+	return Stored{m.Epoch, m.Applied}, err
+}
+
+func readMeta(b []byte) (meta, error) {
+	m := meta{Applied: [event.NumStreams]int64{consumer.Earliest, consumer.Earliest, consumer.Earliest}}
+	if b == nil {
+		return m, nil
+	}
+	var probe struct{ Format int }
+	if err := json.Unmarshal(b, &probe); err != nil {
+		return m, fmt.Errorf("meta: %w: %w", err, ErrState)
+	}
+	if probe.Format != metaFormat {
+		return m, fmt.Errorf("meta of format %d, know %d; upgrade this instance: %w", probe.Format, metaFormat, ErrFormat)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("meta: %w: %w", err, ErrState)
+	}
+	return m, nil
+}
+
 func (c *Core) restore() error {
 	b := c.state.Meta()
 	if b == nil {
 		return nil
 	}
-	var m meta
-	var probe struct{ Format int }
-	if err := json.Unmarshal(b, &probe); err != nil {
-		return fmt.Errorf("meta: %w: %w", err, ErrState)
-	}
-	if probe.Format != metaFormat {
-		return fmt.Errorf("meta of format %d, know %d; upgrade this instance: %w", probe.Format, metaFormat, ErrFormat)
-	}
-	if err := json.Unmarshal(b, &m); err != nil {
-		return fmt.Errorf("meta: %w: %w", err, ErrState)
+	m, err := readMeta(b)
+	if err != nil {
+		return err
 	}
 	if m.Epoch > c.opts.Epoch {
 		return fmt.Errorf("epoch %d, ours is %d: %w", m.Epoch, c.opts.Epoch, ErrFenced)
