@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/findcoordinator"
+	"github.com/segmentio/kafka-go/protocol/heartbeat"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
@@ -76,11 +78,7 @@ func (c *client) current(ctx context.Context, group string, s seat, offsets map[
 
 func (c *client) sit(ctx context.Context, group string, s seat, offsets map[string][]kafka.OffsetCommit) error {
 	if len(offsets) == 0 {
-		res, err := c.kafkaClient().Heartbeat(ctx, &kafka.HeartbeatRequest{GroupID: group, GenerationID: s.generation, MemberID: s.member})
-		if err == nil {
-			err = res.Error
-		}
-		return err
+		return c.heartbeat(ctx, group, s)
 	}
 	res, err := c.kafkaClient().OffsetCommit(ctx, &kafka.OffsetCommitRequest{
 		GroupID: group, GenerationID: int(s.generation), MemberID: s.member, Topics: offsets,
@@ -94,6 +92,30 @@ func (c *client) sit(ctx context.Context, group string, s seat, offsets map[stri
 				return fmt.Errorf("offset of %s/%d: %w", topic, p.Partition, p.Error)
 			}
 		}
+	}
+	return nil
+}
+
+// heartbeat asks the coordinator. kafka-go's Client.Heartbeat does not: it goes
+// to any broker, and takes the throttle time for the error.
+func (c *client) heartbeat(ctx context.Context, group string, s seat) error {
+	res, err := c.send(ctx, anyBroker, &findcoordinator.Request{Key: group})
+	if err != nil {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	at := res.(*findcoordinator.Response)
+	if at.ErrorCode != 0 {
+		return fmt.Errorf("coordinator: %w", kafka.Error(at.ErrorCode))
+	}
+	res, err = c.roundTrip(ctx, &direct{
+		request: &heartbeat.Request{GroupID: group, GenerationID: s.generation, MemberID: s.member},
+		broker:  at.NodeID, clientID: c.clientID, oldest: true,
+	})
+	if err != nil {
+		return err
+	}
+	if code := res.(*heartbeat.Response).ErrorCode; code != 0 {
+		return kafka.Error(code)
 	}
 	return nil
 }

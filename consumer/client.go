@@ -62,6 +62,7 @@ type direct struct {
 	request  protocol.Message
 	broker   int32
 	clientID string
+	oldest   bool  // use version 0
 	version  int16 // set on the connection's goroutine, before the exchange
 }
 
@@ -76,7 +77,9 @@ func (d *direct) Broker(protocol.Cluster) (protocol.Broker, error) {
 }
 
 func (d *direct) Required(versions map[protocol.ApiKey]int16) bool {
-	d.version = versions[d.ApiKey()]
+	if !d.oldest {
+		d.version = versions[d.ApiKey()]
+	}
 	return true
 }
 
@@ -92,9 +95,13 @@ func (d *direct) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 type answer struct{ protocol.Message }
 
 func (c *client) send(ctx context.Context, broker int32, req protocol.Message) (protocol.Message, error) {
+	return c.roundTrip(ctx, &direct{request: req, broker: broker, clientID: c.clientID})
+}
+
+func (c *client) roundTrip(ctx context.Context, d *direct) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	res, err := c.transport.RoundTrip(ctx, c.addr, &direct{request: req, broker: broker, clientID: c.clientID})
+	res, err := c.transport.RoundTrip(ctx, c.addr, d)
 	if err != nil {
 		return nil, err
 	}

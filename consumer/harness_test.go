@@ -38,6 +38,7 @@ type recorder struct {
 	records [event.NumStreams][]Record // handed in, in this order
 	order   []string                   // "stream:value" of each record, across the streams
 	next    [event.NumStreams]int64
+	opened  []int32 // the generations in which it was
 	commits int
 	closed  int
 	stale   int // commits refused, of handlers that another has followed
@@ -141,6 +142,7 @@ func (w *world) options() Options {
 			w.parts[p] = r
 		}
 		r.rollBack()
+		r.opened = append(r.opened, a.Generation)
 		// The last owner may still be closing its handler, but uses it no more.
 		w.open[p]++
 		w.owner[p] = &recording{Assignment: a, world: w, recorder: r}

@@ -38,7 +38,7 @@ type worker struct {
 	watch  watch
 	client *client
 	seat   atomic.Pointer[seat] // by which the partition is ours
-	fenced atomic.Bool          // the group has gone on without us
+	fenced atomic.Bool          // the partition is ours no more
 
 	paused bool // as the member knows it; run itself waits in obey
 
@@ -333,6 +333,7 @@ func (w *worker) obey(ctx context.Context, cmd command) (stop bool) {
 }
 
 func (w *worker) close() error {
+	w.fenced.Store(true)
 	for _, s := range w.streams {
 		s.drop()
 	}
