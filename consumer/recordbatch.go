@@ -166,14 +166,18 @@ func appendRecords(records []Record, h *batchHeader, b []byte, from int64) ([]Re
 		if !ok {
 			return records[:0], fmt.Errorf("record %d of %d: value length: %w", i, count, errRecords)
 		}
-		// Headers are not used; their count is only required to be there.
-		if headers, n := varint(r); n == 0 || headers < 0 {
+		// Headers are looked at by those who want one; their count has to be there.
+		headers, n := varint(r)
+		if n == 0 || headers < 0 {
 			return records[:0], fmt.Errorf("record %d of %d: header count: %w", i, count, errRecords)
+		}
+		if headers == 0 {
+			r = nil
 		}
 		if h.baseOffset+delta < from {
 			continue
 		}
-		rec := Record{Offset: h.baseOffset + delta, TimestampMs: h.baseTimestamp + timestamp, Key: key, Value: value}
+		rec := Record{Offset: h.baseOffset + delta, TimestampMs: h.baseTimestamp + timestamp, Key: key, Value: value, Headers: r}
 		if appendTime {
 			rec.TimestampMs = h.maxTimestamp
 		}

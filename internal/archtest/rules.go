@@ -30,6 +30,7 @@ var allowedImports = map[string]imports{
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
+	"internal/panes":          {code: []string{"aggregator", "consumer"}, tests: []string{"consumer/event", "internal/kafkatest"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
 	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
@@ -44,7 +45,7 @@ var allowedImports = map[string]imports{
 	"internal/app": {
 		code: []string{
 			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/config", "internal/durable",
-			"internal/eventfile", "internal/kafkatest", "internal/partition", "internal/simulate", "internal/telemetry",
+			"internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition", "internal/simulate", "internal/telemetry",
 		},
 	},
 	"cmd/rampgauge": {
