@@ -16,11 +16,16 @@ type WindowSums struct {
 // Windows returns the running sums of every cell in every window, sorted by
 // key; the sums are copies.
 func (m *Merged) Windows() []WindowSums {
+	return m.WindowsOf(func(string) bool { return true })
+}
+
+// WindowsOf is Windows of the experiments that keep names.
+func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []WindowSums
 	for k, t := range m.tracks {
-		if m.replay || len(m.retained(t)) == 0 {
+		if m.replay || len(m.retained(t)) == 0 || !keep(k.Experiment) {
 			continue
 		}
 		for w := range t.windows {

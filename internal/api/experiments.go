@@ -53,15 +53,13 @@ func (s *Server) reported(name string) (reported, named bool) {
 	return named || len(configured) == 0, named
 }
 
-// windows is the sums to export: those of the experiments that are reported.
+// windows is the sums to export: those of the experiments that are reported, as
+// far as this instance is the one that exports them.
 func (s *Server) windows() []aggregator.WindowSums {
-	all := s.opts.Merged.Windows()
 	configured := s.opts.Experiments()
-	if len(configured) == 0 {
-		return all
-	}
-	return slices.DeleteFunc(all, func(w aggregator.WindowSums) bool {
-		return !slices.ContainsFunc(configured, func(c Experiment) bool { return c.Name == w.Key.Experiment })
+	return s.opts.Merged.WindowsOf(func(name string) bool {
+		return s.opts.Owned(name) &&
+			(len(configured) == 0 || slices.ContainsFunc(configured, func(c Experiment) bool { return c.Name == name }))
 	})
 }
 

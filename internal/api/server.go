@@ -60,6 +60,10 @@ type Options struct {
 	// Experiments returns those to report, as last loaded. Where it is nil or
 	// returns none, every experiment seen is reported.
 	Experiments func() []Experiment
+	// Owned reports whether this instance exposes an experiment's gauges. All
+	// instances answer for it, but a gauge in two of them would count twice; nil:
+	// all are.
+	Owned func(experiment string) bool
 	// Reload loads the configuration again; nil: reloading is answered by 501.
 	Reload func() error
 	// Config returns the configuration in force as YAML with secrets masked;
@@ -83,6 +87,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.Experiments == nil {
 		o.Experiments = func() []Experiment { return nil }
+	}
+	if o.Owned == nil {
+		o.Owned = func(string) bool { return true }
 	}
 	s := &Server{opts: o, pages: page.New(o.Version)}
 	metrics := exposition.New(exposition.Options{
