@@ -60,12 +60,20 @@ var allowedImports = map[string]imports{
 	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
-		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/partition",
+		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition",
 		"internal/recount", "internal/simulate", "internal/telemetry",
 	}},
 	"internal/api/apitest": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
-	"internal/loadbench":   {code: []string{"consumer", "consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
-	"internal/recount":     {code: []string{"consumer/event/eventpb"}},
+	"internal/faultsim": {code: []string{
+		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/checkpoint",
+		"internal/checkpoint/checkpointtest", "internal/durable", "internal/partition", "internal/recount/worlds",
+	}},
+	"internal/faultsim/run": {code: []string{"internal/faultsim"}},
+	"internal/loadbench":    {code: []string{"consumer", "consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
+	"internal/recount":      {code: []string{"consumer/event/eventpb"}},
+	"internal/recount/worlds": {code: []string{
+		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount",
+	}},
 }
 
 // onlyFor names the packages that may import a module of somebody else's, by
@@ -76,12 +84,12 @@ var onlyFor = map[string][]string{
 	"go.yaml.in/yaml":                  {"internal/config"},
 	"github.com/segmentio/kafka-go":    {"consumer"},
 	"github.com/twmb/franz-go":         {"internal/app", "internal/eventfile", "internal/kafkatest", "internal/loadbench"},
-	"google.golang.org/protobuf":       {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/recount", "internal/simulate"},
+	"google.golang.org/protobuf":       {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/faultsim", "internal/recount", "internal/recount/worlds", "internal/simulate"},
 	"github.com/schollz/progressbar":   {"cmd/rampgauge"},
 	"github.com/prometheus/":           {"cmd/rampgauge", "internal/api", "internal/api/exposition"},
 	"github.com/VictoriaMetrics/":      {"internal/api", "internal/api/exposition", "internal/telemetry"},
 	"gocloud.dev":                      {"internal/checkpoint"},
-	"github.com/cockroachdb/pebble/v2": {"internal/checkpoint", "internal/durable"},
+	"github.com/cockroachdb/pebble/v2": {"internal/checkpoint", "internal/durable", "internal/faultsim"},
 	"github.com/aws/":                  {},
 	"testing":                          {},
 	"github.com/google/go-cmp":         {},

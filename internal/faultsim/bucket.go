@@ -1,0 +1,157 @@
+package faultsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rampgauge/rampgauge/internal/checkpoint"
+	"github.com/rampgauge/rampgauge/internal/checkpoint/checkpointtest"
+)
+
+type processKey struct{}
+
+var errBucket = errors.New("simulated error of the blob store")
+
+func (w *world) now() time.Time { return time.UnixMilli(w.nowMs) }
+
+// makeBucket makes the blob store, whose requests fail, succeed without saying
+// so, and are the last thing that a process does.
+func (w *world) makeBucket() {
+	fail := func(ctx context.Context, _ checkpointtest.Request) error {
+		p := ctx.Value(processKey{}).(*process)
+		switch {
+		case p.fs.crashed():
+			return errBucket
+		case w.calm:
+		case w.chance(0.02):
+			return errBucket
+		case w.chance(0.01):
+			w.faults[CrashInUpload]++
+			w.faults[CrashAnywhere]++
+			p.fs.crash()
+			p.cancel()
+			return errBucket
+		}
+		return nil
+	}
+	w.bucket = &checkpointtest.Bucket{Now: w.now, Before: fail, After: fail, Hide: func(o checkpoint.Object) bool {
+		hidden := w.lag > 0 && !w.calm && w.now().Sub(o.ModTime) < w.lag && strings.Contains(o.Key, "/manifests/")
+		if hidden {
+			w.faults[StaleManifest]++
+		}
+		return hidden
+	}}
+}
+
+func (w *world) openStore(p *process) {
+	if !w.checkpoint {
+		return
+	}
+	o := checkpoint.DefaultOptions("g")
+	o.Keep, o.Tries, o.Backoff, o.Parallel = 2, 2, time.Nanosecond, 1
+	o.FS, o.Now = p.fs, w.now
+	w.stores++
+	o.Writer = fmt.Sprintf("w%d", w.stores)
+	var err error
+	if p.store, err = checkpoint.NewStore(w.bucket, o); err != nil {
+		w.failf("%v", err)
+	}
+}
+
+// restore fills a partition's directory from its checkpoint where there is no
+// directory. It says what it did, and whether the partition can be opened.
+func (w *world) restore(p *process, number int32, dir string, owner *checkpoint.Owner) (what string, ok bool) {
+	if names, err := p.fs.List(dir); err == nil && len(names) > 0 {
+		if w.lastOwner(number) != p.inst.id {
+			w.faults[StaleState]++
+		}
+		return "", true
+	}
+	delete(p.inst.committed, number)
+	if owner == nil {
+		w.faults[Replayed]++
+		return ", anew", true
+	}
+	done, err := owner.Restore(p.ctx, dir)
+	switch {
+	case p.dead():
+		w.reap(p)
+		return "", false
+	case err == nil:
+		w.faults[Restored]++
+		return ", from checkpoint " + done.Version.String(), true
+	case errors.Is(err, checkpoint.ErrNone), errors.Is(err, checkpoint.ErrDamaged):
+		w.faults[Replayed]++
+		return ", anew", true
+	case errors.Is(err, checkpoint.ErrFenced):
+		w.faults[Fenced]++
+		return "", false
+	case errors.Is(err, errBucket):
+		p.pending[number] = p.knows // again later
+		return "", false
+	}
+	w.failf("instance %d, partition %d: %v", p.inst.id, number, err)
+	return "", false
+}
+
+// upload makes a checkpoint of a partition.
+func (w *world) upload(p *process, h *held) {
+	saver, ok := any(h.db).(interface{ Checkpoint(dir string) error })
+	if h.owner == nil || !ok {
+		return
+	}
+	if w.isZombie(p, h) {
+		w.faults[ZombieUpload]++
+	}
+	dir := fmt.Sprintf("p%d.checkpoint", h.partition)
+	w.guard(p, func() error {
+		if err := p.fs.RemoveAll(dir); err != nil {
+			return err
+		}
+		if err := saver.Checkpoint(dir); err != nil || p.dead() {
+			return err
+		}
+		h.sequence++
+		done, err := h.owner.Upload(p.ctx, dir, h.sequence)
+		switch {
+		case p.dead():
+			return nil
+		case err == nil:
+			w.note("%d: checkpoint %s of partition %d, %d of %d bytes sent", p.inst.id, done.Version, h.partition, done.Sent, done.Bytes)
+		case errors.Is(err, checkpoint.ErrFenced), errors.Is(err, checkpoint.ErrStale):
+			w.faults[Fenced]++
+			if w.chance(0.5) {
+				w.drop(p, h)
+			}
+			return nil
+		case errors.Is(err, errBucket), errors.Is(err, checkpoint.ErrSlow):
+			w.faults[UploadFailed]++
+			return nil
+		}
+		return err
+	})
+}
+
+// damage changes an object of a checkpoint.
+func (w *world) damage() {
+	keys := w.bucket.Keys("g/partition")
+	if len(keys) == 0 {
+		return
+	}
+	w.faults[DamagedObject]++
+	w.bucket.Edit(pick(w.rng, keys...), func(b []byte) []byte {
+		switch {
+		case len(b) == 0:
+			return []byte{1}
+		case w.chance(0.3):
+			return nil
+		case w.chance(0.3):
+			return b[:w.rng.IntN(len(b))]
+		}
+		b[w.rng.IntN(len(b))] ^= 1 << w.rng.IntN(8)
+		return b
+	})
+}

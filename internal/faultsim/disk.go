@@ -1,0 +1,349 @@
+package faultsim
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// errSync is what a failing fsync returns.
+var errSync = errors.New("simulated fsync error")
+
+// faultFS is a disk as one process sees it. It counts what the process writes,
+// and at a given count keeps a copy of what would be left of the disk if the
+// machine stopped there. The process goes on, as its goroutines could not be
+// stopped; what it does from then on has not happened.
+type faultFS struct {
+	vfs.FS
+	mem *vfs.MemFS
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	crashIn  int // writes and syncs until the crash, 0: none
+	failSync int // syncs of logs until one fails, 0: none
+	failed   bool
+	torn     bool
+	synced   map[string]bool // files that were synced at least once
+	base     *vfs.MemFS      // after the crash: what was synced
+	full     *vfs.MemFS      // after the crash: what was written
+}
+
+func newFaultFS(mem *vfs.MemFS, seed uint64) *faultFS {
+	return &faultFS{FS: mem, mem: mem, rng: rand.New(rand.NewPCG(seed, 0xd15c)), synced: map[string]bool{}}
+}
+
+// arm has the disk crash at the n-th write or sync from now on.
+func (f *faultFS) arm(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.crashIn = n
+}
+
+// armSync has the n-th sync of a log fail.
+func (f *faultFS) armSync(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failSync = n
+}
+
+func (f *faultFS) crashed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.full != nil
+}
+
+func (f *faultFS) syncFailed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}
+
+// crash keeps what is there now, unless it has crashed before.
+func (f *faultFS) crash() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.crashLocked()
+}
+
+func (f *faultFS) crashLocked() {
+	if f.full == nil {
+		f.base = f.mem.CrashClone(vfs.CrashCloneCfg{})
+		f.full = f.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: f.rng})
+	}
+}
+
+// due reports whether the crash is at this operation.
+func (f *faultFS) due() bool {
+	if f.crashIn == 0 || f.full != nil {
+		return false
+	}
+	f.crashIn--
+	return f.crashIn == 0
+}
+
+// op does an operation that changes the disk.
+func (f *faultFS) op(do func() error) error {
+	f.mu.Lock()
+	due := f.due()
+	before := due && f.rng.IntN(2) == 0
+	if before {
+		f.crashLocked()
+	}
+	f.mu.Unlock()
+	err := do()
+	if due && !before {
+		f.crash()
+	}
+	return err
+}
+
+func (f *faultFS) file(name string, file vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &faultFile{File: file, fs: f, name: clean(name)}, nil
+}
+
+func (f *faultFS) Create(name string, c vfs.DiskWriteCategory) (file vfs.File, err error) {
+	err = f.op(func() error { file, err = f.FS.Create(name, c); return err })
+	f.forget(name)
+	return f.file(name, file, err)
+}
+
+func (f *faultFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (file vfs.File, err error) {
+	err = f.op(func() error { file, err = f.FS.OpenReadWrite(name, c, opts...); return err })
+	return f.file(name, file, err)
+}
+
+func (f *faultFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (file vfs.File, err error) {
+	err = f.op(func() error { file, err = f.FS.ReuseForWrite(old, name, c); return err })
+	return f.file(name, file, err)
+}
+
+func (f *faultFS) OpenDir(name string) (vfs.File, error) {
+	file, err := f.FS.OpenDir(name)
+	return f.file(name, file, err)
+}
+
+func (f *faultFS) Rename(old, name string) error {
+	f.mu.Lock()
+	if f.synced[clean(old)] {
+		f.synced[clean(name)] = true
+	}
+	f.mu.Unlock()
+	return f.op(func() error { return f.FS.Rename(old, name) })
+}
+
+func (f *faultFS) Link(old, name string) error {
+	f.mu.Lock()
+	if f.synced[clean(old)] {
+		f.synced[clean(name)] = true
+	}
+	f.mu.Unlock()
+	return f.op(func() error { return f.FS.Link(old, name) })
+}
+
+// Remove does not count: Pebble removes what it does not need at times of its
+// own choice.
+func (f *faultFS) forget(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.synced, clean(name))
+}
+
+type faultFile struct {
+	vfs.File
+	fs   *faultFS
+	name string
+}
+
+// tear writes a part only before the crash, if it is due now.
+func (f *faultFile) tear(p []byte, write func(p []byte) (int, error)) (int, error) {
+	f.fs.mu.Lock()
+	due := f.fs.due()
+	cut := 0
+	if due {
+		cut = f.fs.rng.IntN(len(p) + 1)
+		f.fs.torn = cut > 0 && cut < len(p)
+	}
+	f.fs.mu.Unlock()
+	if !due {
+		return write(p)
+	}
+	n, err := write(p[:cut])
+	f.fs.crash()
+	if err != nil {
+		return n, err
+	}
+	m, err := write(p[cut:])
+	return n + m, err
+}
+
+func (f *faultFile) Write(p []byte) (int, error) { return f.tear(p, f.File.Write) }
+
+func (f *faultFile) WriteAt(p []byte, at int64) (int, error) {
+	return f.tear(p, func(q []byte) (int, error) {
+		n, err := f.File.WriteAt(q, at)
+		at += int64(n)
+		return n, err
+	})
+}
+
+func (f *faultFile) sync(do func() error) error {
+	if strings.HasSuffix(f.name, ".log") {
+		f.fs.mu.Lock()
+		if f.fs.failSync > 0 {
+			if f.fs.failSync--; f.fs.failSync == 0 {
+				f.fs.failed = true
+			}
+		}
+		failed := f.fs.failed
+		f.fs.mu.Unlock()
+		if failed {
+			return errSync
+		}
+	}
+	return f.fs.op(func() error {
+		err := do()
+		if err == nil {
+			f.fs.mu.Lock()
+			f.fs.synced[f.name] = true
+			f.fs.mu.Unlock()
+		}
+		return err
+	})
+}
+
+func (f *faultFile) Sync() error     { return f.sync(f.File.Sync) }
+func (f *faultFile) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *faultFile) SyncTo(n int64) (full bool, err error) {
+	err = f.sync(func() error { full, err = f.File.SyncTo(n); return err })
+	return full, err
+}
+
+// remains is the disk after the crash. With lose, what was not synced may be
+// lost, in part or altogether; else it was the process that died.
+func (f *faultFS) remains(rng *rand.Rand, lose bool) (*vfs.MemFS, error) {
+	f.crash()
+	if !lose {
+		return f.full, nil
+	}
+	m := mixer{fs: f, rng: rng, entries: pick(rng, 0, 0.5, 0.9), cut: rng.IntN(3)}
+	if err := m.dir("/"); err != nil {
+		return nil, err
+	}
+	return f.base, nil
+}
+
+// mixer adds to what was synced a part of what was not.
+type mixer struct {
+	fs      *faultFS
+	rng     *rand.Rand
+	entries float64 // how likely a new name is kept
+	cut     int     // 0: what was synced of a file; 1: some more; 2: pieces of it
+}
+
+func (m *mixer) dir(dir string) error {
+	names, err := m.fs.full.List(dir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		at := path.Join(dir, name)
+		info, err := m.fs.full.Stat(at)
+		if err != nil {
+			return err
+		}
+		_, missing := m.fs.base.Stat(at)
+		if missing != nil && m.rng.Float64() >= m.entries {
+			continue
+		}
+		if info.IsDir() {
+			if err := m.fs.base.MkdirAll(at, 0o755); err != nil {
+				return err
+			}
+			err = m.dir(at)
+		} else {
+			err = m.file(at, missing != nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	d, err := m.fs.base.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (m *mixer) file(at string, missing bool) error {
+	full, err := read(m.fs.full, at)
+	if err != nil {
+		return err
+	}
+	var base []byte
+	switch {
+	case missing && m.fs.synced[at]:
+		base = full // its name was not synced, what is in it was
+	case !missing:
+		if base, err = read(m.fs.base, at); err != nil {
+			return err
+		}
+	}
+	data := m.mix(base, full)
+	if !missing && slices.Equal(data, base) {
+		return nil
+	}
+	file, err := m.fs.base.Create(at, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+func (m *mixer) mix(base, full []byte) []byte {
+	switch {
+	case m.cut == 0 || slices.Equal(base, full):
+		return base
+	case m.cut == 1 && len(full) > len(base):
+		n := len(base) + m.rng.IntN(len(full)-len(base)+1)
+		return append(slices.Clone(base), full[len(base):n]...)
+	}
+	const sector = 512
+	out := slices.Clone(base)
+	for i := 0; i < len(full); i += sector {
+		if m.rng.IntN(2) == 0 {
+			continue
+		}
+		piece := full[i:min(i+sector, len(full))]
+		if grow := i + len(piece) - len(out); grow > 0 {
+			out = append(out, make([]byte, grow)...)
+		}
+		copy(out[i:], piece)
+	}
+	return out
+}
+
+func read(fs *vfs.MemFS, name string) ([]byte, error) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	return b, errors.Join(err, f.Close())
+}
+
+// clean is a name as the mixer knows it.
+func clean(name string) string { return path.Join("/", name) }
+
+func pick[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
