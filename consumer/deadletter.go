@@ -61,12 +61,13 @@ type letters struct {
 	partition int32
 	ctx       context.Context // ends Send's waiting
 	stop      context.CancelFunc
+	alive     func() // the handler waits on purpose
 	last      uint64 // of the writer's count: the worker's last letter
 	lost      int    // letters not queued, because ctx was done
 }
 
-func newLetters(w *letterWriter, partition int32) *letters {
-	l := &letters{writer: w, partition: partition}
+func newLetters(w *letterWriter, partition int32, alive func()) *letters {
+	l := &letters{writer: w, partition: partition, alive: alive}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -89,7 +90,7 @@ func (l *letters) Send(d DeadLetter) {
 		header("detail", d.Detail)
 	}
 	lt.cut(w.options.DeadLetterRecord)
-	seq, ok := w.enqueue(l.ctx, lt)
+	seq, ok := w.enqueue(l.ctx, lt, l.alive)
 	if !ok {
 		l.lost++
 		return
@@ -134,7 +135,7 @@ func (l *letter) cut(limit int) {
 	}
 }
 
-func (w *letterWriter) enqueue(ctx context.Context, l *letter) (uint64, bool) {
+func (w *letterWriter) enqueue(ctx context.Context, l *letter, alive func()) (uint64, bool) {
 	for {
 		w.mu.Lock()
 		if len(w.queue) == 0 || w.bytes+l.size() <= w.options.DeadLetterBytes {
@@ -148,8 +149,10 @@ func (w *letterWriter) enqueue(ctx context.Context, l *letter) (uint64, bool) {
 		}
 		changed := w.changed
 		w.mu.Unlock()
+		alive()
 		select {
 		case <-changed:
+		case <-time.After(w.options.StuckAfter / 4):
 		case <-ctx.Done():
 			return 0, false
 		}

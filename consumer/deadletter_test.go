@@ -147,7 +147,7 @@ func TestDeadLetterTopicOut(t *testing.T) {
 		o := w.options()
 		o.DeadLetterBytes = 16 << 10 // about 60 letters
 		c := w.run(o)
-		time.Sleep(time.Minute)
+		time.Sleep(2*o.StuckAfter + time.Minute) // waiting for room is not being stuck
 		if ok, _, _ := c.CaughtUp(context.Background()); ok {
 			t.Error("caught up although letters are not written")
 		}
@@ -213,7 +213,7 @@ func TestDeadLetterTooLarge(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { c.letters.run(ctx); close(done) }()
-		l := newLetters(c.letters, 4)
+		l := newLetters(c.letters, 4, func() {})
 		l.Send(DeadLetter{Stream: event.Impressions, Offset: 8, LastOffset: 8, Reason: event.ReasonKey, Key: []byte("key"), Value: []byte(strings.Repeat("v", 5000))})
 		l.Send(DeadLetter{Stream: event.Impressions, Offset: 9, LastOffset: 9, Reason: event.ReasonKey, Value: []byte("short")})
 		if err := l.flush(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,10 +87,91 @@ func TestOffsetOutOfRange(t *testing.T) {
 		if got := c.Stats().OffsetResets.Load(); got != 1 {
 			t.Errorf("resets: got %d, want 1", got)
 		}
-		if got := w.log.count("reading from the oldest record"); got != 1 {
+		if got := c.Stats().RecordsLost[event.Predictions].Load(); got != 30 {
+			t.Errorf("records lost: got %d, want 30", got)
+		}
+		line := "reading from the oldest record\" topic=predictions partition=0 first_lost=20 last_lost=49"
+		if got := w.log.count(line); got != 1 || w.log.count("level=ERROR") != 1 {
+			t.Errorf("lines with %q: got %d, want 1, and no other error", line, got)
+		}
+		if err := c.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A state that is ahead of its topic belongs to another topic: counting on
+// would mix the two, and counting anew would count twice.
+func TestOffsetBeyondEnd(t *testing.T) {
+	inBubble(t, 1, 1, func(w *world) {
+		p := w.producer()
+		defer p.Close()
+		w.produce(p, "predictions", 0, sequence("p", 0, 10)...)
+		w.produce(p, "impressions", 0, "i")
+		w.parts[0] = &recorder{next: [event.NumStreams]int64{20, 0, 0}}
+		c := w.run(w.options())
+		start := time.Now()
+		var err error
+		select {
+		case err = <-c.result:
+		case <-time.After(5 * time.Minute):
+		}
+		want := "predictions/0: offset 20 is to be read next, but the topic ends at 10"
+		if !errors.Is(err, ErrOffsetBeyondEnd) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Run: got %v\nwant %v with %q, on one line", err, ErrOffsetBeyondEnd, want)
+		}
+		if took := time.Since(start); took < beyondPatience || took > beyondPatience+15*time.Second {
+			t.Errorf("ended after %s, want soon after %s", took, beyondPatience)
+		}
+		if got := w.values(0, event.Predictions); len(got) != 0 {
+			t.Errorf("handed in although the state is ahead: %q", got)
+		}
+	})
+}
+
+// A topic that is made anew while it is read ends in the same way.
+func TestTopicMadeAnew(t *testing.T) {
+	inBubble(t, 1, 1, func(w *world) {
+		p := w.producer()
+		defer p.Close()
+		w.produce(p, "predictions", 0, sequence("p", 0, 10)...)
+		c := w.run(w.options())
+		c.caughtUp()
+		w.cluster.DeleteTopic("predictions")
+		time.Sleep(5 * time.Second)
+		w.cluster.CreateTopic("predictions", 1, nil)
+		select {
+		case err := <-c.result:
+			if !errors.Is(err, ErrOffsetBeyondEnd) || !strings.Contains(err.Error(), "offset 10 is to be read next, but the topic ends at 0") {
+				t.Errorf("Run: got %v, want %v", err, ErrOffsetBeyondEnd)
+			}
+		case <-time.After(5 * time.Minute):
+			t.Error("Run goes on")
+		}
+	})
+}
+
+// For a while after its leader has changed, a topic may seem shorter than it is.
+func TestEndLags(t *testing.T) {
+	inBubble(t, 1, 1, func(w *world) {
+		p := w.producer()
+		defer p.Close()
+		w.produce(p, "predictions", 0, sequence("p", 0, 10)...)
+		w.parts[0] = &recorder{next: [event.NumStreams]int64{15, 0, 0}}
+		c := w.run(w.options())
+		time.Sleep(beyondPatience / 2)
+		w.produce(p, "predictions", 0, sequence("p", 10, 20)...)
+		c.caughtUp()
+		wantValues(t, "predictions", w.values(0, event.Predictions), sequence("p", 15, 20))
+		if got := c.Stats().OffsetResets.Load(); got != 0 {
+			t.Errorf("resets: got %d, want 0", got)
+		}
+		if got := w.log.count("level=WARN"); got != 1 {
 			t.Errorf("warnings: got %d, want 1", got)
 		}
-		c.stop()
+		if err := c.stop(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

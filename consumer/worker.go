@@ -72,11 +72,11 @@ const (
 func newWorker(ctx, base context.Context, c *Consumer, partition int32, in seat) (*worker, error) {
 	w := &worker{
 		partition: partition, options: &c.options, stats: &c.stats, client: c.client,
-		letters:  newLetters(c.letters, partition),
 		data:     make(chan struct{}, 1),
 		commands: make(chan command),
 		done:     make(chan struct{}),
 	}
+	w.letters = newLetters(c.letters, partition, w.watch.alive)
 	w.seat.Store(&in)
 	for i := range w.published {
 		w.published[i].Store(Earliest)
