@@ -20,6 +20,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/api"
 	"github.com/rampgauge/rampgauge/internal/config"
+	"github.com/rampgauge/rampgauge/internal/panes"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
@@ -62,6 +63,10 @@ func (s *Service) CaughtUp(ctx context.Context) (bool, error) {
 // known to be on its way; the function returned lifts it.
 func (s *Service) Hold() (release func()) { return s.pipeline.hold() }
 
+// flushPatience is how long the end of a service waits for its last panes to be
+// written.
+const flushPatience = 3 * time.Second
+
 // Run runs the service until ctx is cancelled, then commits and leaves within
 // ten seconds.
 func Run(ctx context.Context, o Options) error {
@@ -71,13 +76,16 @@ func Run(ctx context.Context, o Options) error {
 	c := &o.Config
 	merged := aggregator.NewMerged(aggregatorOptions(c, o.EachDimension))
 	counters := telemetry.New()
-	p := newPipeline(merged, counters, o.Now)
-	cores := newCores(&o, merged, p)
 	kafka, err := consumerOptions(c)
 	if err != nil {
 		return err
 	}
 	kafka.Logger = o.Logger
+	topic := panes.New(panes.Options{
+		Kafka: kafka, Topic: c.Topics.Panes.Name, Merged: merged, Levels: aggregatorOptions(c, o.EachDimension).Levels, Logger: o.Logger,
+	})
+	p := newPipeline(merged, topic, counters, o.Now)
+	cores := newCores(&o, merged, topic, p)
 	kafka.NewHandler = cores.handler
 	kafka.Held = cores.held
 	in, err := consumer.New(kafka)
@@ -99,7 +107,19 @@ func Run(ctx context.Context, o Options) error {
 	})
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.Run(ctx) })
+	// The topic outlives the consumer, whose last commits it still has to write.
+	topicCtx, stopTopic := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopTopic()
+	g.Go(func() error { return topic.Run(topicCtx) })
+	g.Go(func() error {
+		defer stopTopic()
+		err := in.Run(ctx)
+		flushCtx, cancel := context.WithTimeout(topicCtx, flushPatience)
+		defer cancel()
+		// What is not written is stored, and written by whoever opens the state next.
+		_ = topic.Flush(flushCtx)
+		return err
+	})
 	g.Go(func() error { return server.ServeListener(ctx, listener, c.Web.ConfigFile) })
 	g.Go(func() error { return settings.watch(ctx) })
 	o.Logger.Info("listening", "url", "http://"+listener.Addr().String())

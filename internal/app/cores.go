@@ -11,12 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/join"
 	"github.com/rampgauge/rampgauge/internal/durable"
+	"github.com/rampgauge/rampgauge/internal/panes"
 	"github.com/rampgauge/rampgauge/internal/partition"
 )
 
@@ -27,6 +29,7 @@ import (
 type cores struct {
 	o        *Options
 	merged   *aggregator.Merged
+	topic    *panes.Topic
 	pipeline *pipeline
 	durable  durable.Options
 
@@ -34,14 +37,18 @@ type cores struct {
 	open map[int32]bool
 }
 
-func newCores(o *Options, merged *aggregator.Merged, p *pipeline) *cores {
-	c := &cores{o: o, merged: merged, pipeline: p, open: map[int32]bool{}}
+func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipeline) *cores {
+	c := &cores{o: o, merged: merged, topic: topic, pipeline: p, open: map[int32]bool{}}
 	if o.InMemory {
 		c.durable = durable.InMemory()
 	}
 	c.durable.Logger = o.Logger
 	return c
 }
+
+// seekEvery is how long records that come too late for memory are gathered
+// before the topic is read again for them.
+const seekEvery = 5 * time.Second
 
 // partitionDir begins the name of a partition's directory, which its number ends.
 const partitionDir = "partition-"
@@ -58,34 +65,38 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 	if err != nil {
 		return nil, err
 	}
-	core, err := c.openCore(ctx, a, db)
+	h, err := c.openOn(ctx, &a, db)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	c.pipeline.begin(a.Partition, core.Report())
+	c.pipeline.begin(a.Partition, h.Report())
 	c.mu.Lock()
 	c.open[a.Partition] = true
 	c.mu.Unlock()
-	return &handler{Core: core, closed: func() { c.closed(a.Partition) }}, nil
+	return h, nil
 }
 
-func (c *cores) openCore(ctx context.Context, a consumer.Assignment, state partition.State) (*partition.Core, error) {
+func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, state partition.State) (*handler, error) {
+	place := c.dir(a.Partition)
 	stored, err := partition.ReadStored(state.Meta())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.dir(a.Partition), err)
+		return nil, fmt.Errorf("%s: %w", place, err)
 	}
 	epoch, err := claim(stored.Epoch, a.Generation, func() error { return a.Current(ctx, stored.Applied) })
 	if err != nil {
 		return nil, fmt.Errorf("partition %d: %w", a.Partition, err)
 	}
-	po := c.options(&a)
+	h := &handler{partition: a.Partition, source: c.topic.Open(a.Partition, epoch, nil)}
+	h.closed = func() { c.closed(a.Partition) }
+	po := c.options(a)
 	po.Epoch = epoch
-	core, err := partition.Open(po, state)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.dir(a.Partition), err)
+	po.Prepare = h.source.Prepare
+	po.Publish = func(_ int32, newestMs int64, upserts []aggregator.Upsert) { h.source.Publish(newestMs, upserts) }
+	if h.Core, err = partition.Open(po, state); err != nil {
+		h.source.Close()
+		return nil, fmt.Errorf("%s: %w", place, err)
 	}
-	core.Republish()
-	return core, nil
+	return h, nil
 }
 
 // memory is what one partition's join may take.
@@ -108,8 +119,11 @@ func (c *cores) options(a *consumer.Assignment) partition.Options {
 		NowMs:      func() int64 { return c.o.Now().UnixMilli() },
 		NewestMs:   c.merged.NewestMs,
 		Letters:    a.Letters,
-		Publish:    c.merged.Publish,
 		Report:     c.pipeline.report,
+		Reread: func(ctx context.Context, first, last int64, f func([]consumer.Record) error) error {
+			return a.Reread(ctx, event.Predictions, first, last, f)
+		},
+		SeekEveryMs: seekEvery.Milliseconds(),
 	}
 	for s := range event.NumStreams {
 		in := cfg.Topics.Input(s)
@@ -154,16 +168,4 @@ func (c *cores) closed(number int32) {
 	delete(c.open, number)
 	c.mu.Unlock()
 	c.pipeline.forget(number)
-}
-
-// handler is a core with what its end needs.
-type handler struct {
-	*partition.Core
-	closed func()
-}
-
-// Close implements consumer.Handler.
-func (h *handler) Close() error {
-	defer h.closed()
-	return h.Core.Close()
 }

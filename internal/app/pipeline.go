@@ -10,6 +10,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/join"
+	"github.com/rampgauge/rampgauge/internal/panes"
 	"github.com/rampgauge/rampgauge/internal/partition"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
@@ -18,6 +19,7 @@ import (
 // the service's own metrics. It implements api.Pipeline.
 type pipeline struct {
 	merged   *aggregator.Merged
+	topic    *panes.Topic
 	counters *telemetry.Counters
 	consumer *consumer.Consumer
 	now      func() time.Time
@@ -28,8 +30,8 @@ type pipeline struct {
 	corruptSeen [event.NumStreams]telemetry.StreamCounts // already counted
 }
 
-func newPipeline(m *aggregator.Merged, c *telemetry.Counters, now func() time.Time) *pipeline {
-	return &pipeline{merged: m, counters: c, now: now, reports: map[int32]partition.Report{}}
+func newPipeline(m *aggregator.Merged, topic *panes.Topic, c *telemetry.Counters, now func() time.Time) *pipeline {
+	return &pipeline{merged: m, topic: topic, counters: c, now: now, reports: map[int32]partition.Report{}}
 }
 
 func (p *pipeline) partitions() int { return p.consumer.Partitions() }
@@ -120,6 +122,9 @@ func (p *pipeline) hold() (release func()) {
 func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 	held := p.holds.Load() > 0
 	caughtUp, lag, err := p.consumer.CaughtUp(ctx)
+	if err == nil && caughtUp {
+		caughtUp, err = p.topic.CaughtUp(ctx)
+	}
 	s := telemetry.Status{CaughtUp: caughtUp && !held, LagRecords: lag, WatermarkMs: p.merged.NewestMs()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +140,7 @@ func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 }
 
 // Ready implements api.Pipeline.
-func (p *pipeline) Ready() bool { return p.consumer.Ready() }
+func (p *pipeline) Ready() bool { return p.consumer.Ready() && p.topic.Ready() }
 
 // Lag implements api.Pipeline.
 func (p *pipeline) Lag() []telemetry.PartitionLag {

@@ -35,6 +35,9 @@ type Options struct {
 	// records pass their horizon; nil: of this partition alone.
 	NewestMs func() int64
 	Letters  consumer.DeadLetters
+	// Prepare is called with what is about to be published, before each commit,
+	// and may have more of it published; nil: it is not.
+	Prepare func(*aggregator.Partition)
 	// Publish receives what changed, at each commit, once it is stored.
 	Publish func(source int32, newestMs int64, upserts []aggregator.Upsert)
 	// Report receives the counts, at each commit; nil: nobody does.
@@ -179,6 +182,9 @@ func (c *Core) Commit(ctx context.Context) error {
 	}
 	c.join.Advance(newest)
 	c.agg.Observe(newest)
+	if c.opts.Prepare != nil {
+		c.opts.Prepare(c.agg)
+	}
 	upserts := c.agg.Flush()
 	if err := c.store(upserts); err != nil {
 		return err

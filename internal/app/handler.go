@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rampgauge/rampgauge/consumer"
+	"github.com/rampgauge/rampgauge/internal/panes"
+	"github.com/rampgauge/rampgauge/internal/partition"
+)
+
+// handler is a core and its way to the panes topic. It implements
+// consumer.Handler.
+type handler struct {
+	*partition.Core
+	partition int32
+	source    *panes.Source
+	closed    func()
+}
+
+// Commit implements consumer.Handler.
+func (h *handler) Commit(ctx context.Context) error {
+	if h.source.Fenced() {
+		return fmt.Errorf("partition %d: the panes topic has a newer owner: %w", h.partition, consumer.ErrFenced)
+	}
+	return h.Core.Commit(ctx)
+}
+
+// Unfinished implements consumer.Handler: what the topic holds is yet to be
+// compared with the state, or to be corrected.
+func (h *handler) Unfinished() bool {
+	_, compared := h.source.Published()
+	return h.Core.Unfinished() || h.source.Asks() || !compared && !h.source.Fenced()
+}
+
+// Close implements consumer.Handler.
+func (h *handler) Close() error {
+	defer h.closed()
+	h.source.Close()
+	return h.Core.Close()
+}
