@@ -228,10 +228,11 @@ func (s *stream) waiting() bool {
 }
 
 // head reads the event time of the first record.
-func (s *stream) head(h Handler, of event.Stream) {
-	if ms, ok := h.EventTimeMs(of, s.records[0].Value); ok {
-		s.headMs = ms
-	} else {
-		s.headMs = s.records[0].TimestampMs
+func (s *stream) head(h Handler, of event.Stream) { s.headMs = s.timeMs(h, of, 0) }
+
+func (s *stream) timeMs(h Handler, of event.Stream, i int) int64 {
+	if ms, ok := h.EventTimeMs(of, s.records[i].Value); ok {
+		return ms
 	}
+	return s.records[i].TimestampMs
 }

@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
-// recordsPerCall bounds how many records a Handler gets at once, and with it
-// how far one stream runs ahead of the others in event time.
-const recordsPerCall = 1024
+const (
+	// recordsPerCall bounds how many records a Handler gets at once.
+	recordsPerCall = 1024
+	// aheadMs is how far in event time one call may run ahead of the other
+	// streams. Much less would make calls of single records out of thin streams.
+	aheadMs = 10_000
+)
 
 // errLettersLost means that dead letters could not be written before the last
 // commit, which is therefore not made: the records are read again.
@@ -227,7 +232,7 @@ func (w *worker) choose(now time.Time) (best int, resume time.Time) {
 // hand gives the handler the next records of one stream.
 func (w *worker) hand(of event.Stream) error {
 	s := w.streams[of]
-	n := min(len(s.records), recordsPerCall)
+	n := w.share(of)
 	first := s.records[0].Offset
 	w.dirty = true
 	w.watch.enter(int32(of), first)
@@ -243,6 +248,32 @@ func (w *worker) hand(of event.Stream) error {
 		s.head(w.handler, of)
 	}
 	return nil
+}
+
+// share says how many records of a stream make up a call.
+func (w *worker) share(of event.Stream) int {
+	s := w.streams[of]
+	n := min(len(s.records), recordsPerCall)
+	limit := int64(math.MaxInt64)
+	for i, other := range w.streams {
+		if i != int(of) && len(other.records) > 0 {
+			limit = min(limit, other.headMs+aheadMs)
+		}
+	}
+	if n == 1 || limit == math.MaxInt64 || s.timeMs(w.handler, of, n-1) <= limit {
+		return n
+	}
+	// The first one goes in any case. The records are about in order of time:
+	// where they are not, the cut is only less even.
+	low, high := 1, n-1
+	for low < high {
+		if at := (low + high) / 2; s.timeMs(w.handler, of, at) <= limit {
+			low = at + 1
+		} else {
+			high = at
+		}
+	}
+	return low
 }
 
 // idle commits when all that there was has been handed in, or the interval is
