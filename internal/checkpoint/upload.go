@@ -245,10 +245,9 @@ func (o *Owner) publish(ctx context.Context, m manifest, text []byte) error {
 // confirm looks whether the manifest that was just created is the newest, and
 // sees to garbage.
 func (o *Owner) confirm(ctx context.Context, v Version, late bool) (Swept, error) {
-	var swept Swept
-	var listed []entry
-	if listed, swept.Err = o.list(ctx); swept.Err != nil {
-		return swept, nil // the checkpoint is stored all the same
+	listed, err := o.list(ctx)
+	if len(listed) == 0 {
+		return Swept{Err: err}, nil // the checkpoint is stored all the same
 	}
 	if err := fenced(listed, v); err != nil {
 		return Swept{}, err
