@@ -31,8 +31,10 @@ func (j *Joiner) Prediction(e *event.Prediction, offset int64) {
 // disk: it is put into memory again.
 func (j *Joiner) Known(e *event.Prediction, offset int64) {
 	if e.EventTimeMs < j.tier.evicted {
-		// Its bucket may have been dropped again before all of it was read.
+		// Its bucket may have been dropped again before all of it was read, and
+		// before it met an impression that has come since the state was read back.
 		j.past.note(j.tier.number(e.EventTimeMs), Span{offset, offset})
+		j.seekWaiting(makeID(e.AuctionID))
 		return
 	}
 	j.take(makeID(e.AuctionID), e, offset, false)

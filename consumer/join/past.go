@@ -19,9 +19,10 @@ type past struct {
 	spans   map[uint32]Span // by number of bucket
 	changed map[uint32]bool // since Spans was called; false: forgotten
 	// postponed are predictions that may repeat records that are in memory no
-	// more; sought the auctions of which an impression may have come too late.
+	// more; sought, by row, the auctions of which an impression may have come too
+	// late.
 	postponed []Postponed
-	sought    []soughtRow
+	sought    map[ID]ID
 	early     int64 // buckets that were dropped although joinable
 }
 
@@ -33,9 +34,9 @@ type Postponed struct {
 	Bucket  uint32
 }
 
-type soughtRow struct{ auction, row ID }
-
-func newPast() past { return past{spans: map[uint32]Span{}, changed: map[uint32]bool{}} }
+func newPast() past {
+	return past{spans: map[uint32]Span{}, changed: map[uint32]bool{}, sought: map[ID]ID{}}
+}
 
 // note says where the records of a bucket are.
 func (p *past) note(number uint32, s Span) {
@@ -74,7 +75,20 @@ func (j *Joiner) pass() {
 // seek lets a row that waits be sought where memory does not reach.
 func (j *Joiner) seek(row *Row) {
 	if j.opts.Seek && row.State&(HasImpression|HasWinner|Sought) == HasImpression && row.Winner.TimeMs-j.window < j.tier.evicted {
-		j.past.sought = append(j.past.sought, soughtRow{row.Auction, row.ID})
+		j.past.sought[row.ID] = row.Auction
+	}
+}
+
+// seekWaiting lets the rows that wait for an auction be sought.
+func (j *Joiner) seekWaiting(auction ID) {
+	ws, ok := j.waiting[auction]
+	if !ok {
+		return
+	}
+	for _, id := range append(ws.rest[:len(ws.rest):len(ws.rest)], ws.first) {
+		if j.store.Get(id, &j.row) {
+			j.seek(&j.row)
+		}
 	}
 }
 
@@ -88,8 +102,8 @@ func (j *Joiner) SeekRanges() []Span {
 	for _, l := range p.postponed {
 		buckets[l.Bucket] = true
 	}
-	for _, s := range p.sought {
-		if !j.store.Get(s.row, &j.row) {
+	for row := range p.sought {
+		if !j.store.Get(row, &j.row) {
 			continue
 		}
 		t := j.row.Winner.TimeMs
@@ -141,8 +155,8 @@ func (j *Joiner) BeginSeek() *Seek {
 		s.auctions[l.Auction] = true
 		s.postponed[l.Offset] = l
 	}
-	for _, r := range j.past.sought {
-		s.auctions[r.auction] = true
+	for _, auction := range j.past.sought {
+		s.auctions[auction] = true
 	}
 	// A memory of their own, in which the auctions are as they were before.
 	j.tier = newTier(s.live.width)
@@ -185,11 +199,12 @@ func (s *Seek) End() {
 	j := s.j
 	j.tier = s.live
 	j.counts.Streams[event.Predictions].Late += int64(len(s.postponed))
-	for _, r := range j.past.sought {
-		if j.store.Get(r.row, &j.row) && j.row.State&HasWinner == 0 {
+	for row := range j.past.sought {
+		if j.store.Get(row, &j.row) && j.row.State&HasWinner == 0 {
 			j.row.State |= Sought
 			j.store.Put(&j.row, j.row.Winner.TimeMs)
 		}
 	}
-	j.past.postponed, j.past.sought = nil, nil
+	j.past.postponed = nil
+	clear(j.past.sought)
 }

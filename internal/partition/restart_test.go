@@ -181,3 +181,23 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("a newer format: %v, want ErrFormat", err)
 	}
 }
+
+// A bucket may be dropped again before all of it was read again. An impression
+// that came between finds its auction nevertheless.
+func TestRestartWithoutMemory(t *testing.T) {
+	l := newLife(t)
+	l.opts.Join.MemoryBytes = 1
+	l.prediction("a", 0)
+	l.prediction("b", 0)
+	l.prediction("c", 5)
+	l.commit()
+	log := l.log
+	l.log = nil
+	l.start()
+	l.log = log
+	for i, auction := range []string{"a", "b"} {
+		l.impression(int64(i), auction, 3)
+	}
+	handle(t, l.core, event.Predictions, l.log...)
+	l.want("3 candidates, 2 winners; impressions: 0 waiting, 0 unmatched; predictions: 0 duplicate, 0 late, next [3 2 -2]")
+}
