@@ -1,7 +1,7 @@
 package durable
 
 import (
-	"encoding/binary"
+	"fmt"
 	"math"
 )
 
@@ -44,7 +44,7 @@ func (d *DB) newChunk(b *bucket, seq uint32) (uint32, error) {
 		d.freeChunks = d.freeChunks[:n-1]
 	} else {
 		if len(d.chunks) >= maxChunks {
-			return 0, d.errorf("more than %d chunks of rows are stored; give the topics more partitions", maxChunks)
+			return 0, d.explain(fmt.Errorf("more than %d chunks of rows: give the topics more partitions: %w", maxChunks, ErrFull))
 		}
 		i = uint32(len(d.chunks))
 		d.chunks = append(d.chunks, chunk{})
@@ -80,60 +80,26 @@ func (d *DB) replace(b *bucket, i uint32, ord int) error {
 	c := &d.chunks[i]
 	c.live &^= 1 << ord
 	b.live--
+	d.replaced = append(d.replaced, uint64(c.seq)<<ordBits|uint64(ord))
 	listed := c.flags&(chunkOpen|chunkSparse) != 0
 	if c.live == 0 {
 		b.stored -= int(c.n)
-		return d.removeChunk(i, listed)
+		err := d.batch.Delete(d.chunkKey(kindRows, c.bucket, c.seq), nil)
+		if !listed {
+			d.freeChunk(i) // else it is once its list is looked through
+		}
+		return err
 	}
 	if !listed && 2*c.liveRows() <= int(c.n) {
 		c.flags |= chunkSparse
 		b.sparse = append(b.sparse, i)
 	}
-	if c.flags&chunkChanged == 0 {
-		c.flags |= chunkChanged
-		d.changed = append(d.changed, i)
-	}
-	return nil
-}
-
-// removeChunk deletes a chunk. Its number is free at once, or when its list is
-// looked through.
-func (d *DB) removeChunk(i uint32, listed bool) error {
-	c := &d.chunks[i]
-	if c.flags&chunkMasked != 0 {
-		if err := d.batch.Delete(d.chunkKey(kindMasks, c), nil); err != nil {
-			return err
-		}
-	}
-	err := d.batch.Delete(d.chunkKey(kindRows, c), nil)
-	c.flags &^= chunkChanged | chunkMasked
-	if !listed {
-		d.freeChunk(i)
-	}
-	return err
-}
-
-// storeMasks stores which rows are left of the chunks that lost some.
-func (d *DB) storeMasks() error {
-	var mask [8]byte
-	for _, i := range d.changed {
-		c := &d.chunks[i]
-		if c.flags&chunkChanged == 0 {
-			continue // removed since
-		}
-		c.flags = c.flags&^chunkChanged | chunkMasked
-		binary.LittleEndian.PutUint64(mask[:], c.live)
-		if err := d.batch.Set(d.chunkKey(kindMasks, c), mask[:], nil); err != nil {
-			return err
-		}
-	}
-	d.changed = d.changed[:0]
 	return nil
 }
 
 // chunkKey is valid until the next call.
-func (d *DB) chunkKey(kind byte, c *chunk) []byte {
-	d.key = appendChunkKey(d.key[:0], kind, c.bucket, c.seq)
+func (d *DB) chunkKey(kind byte, bucket, seq uint32) []byte {
+	d.key = appendChunkKey(d.key[:0], kind, bucket, seq)
 	return d.key
 }
 

@@ -4,19 +4,17 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/join"
 )
 
-// cache holds rows in memory: those put since the last commit, which must stay,
-// and others that were used of late. Its rows hold no pointers, so that the
-// garbage collector has nothing to scan.
+// cache holds the rows put since the last commit, and those looked for. Its rows
+// hold no pointers, so that the garbage collector has nothing to scan.
 type cache struct {
 	table     []uint64 // half an id's bits, and the row's number plus one
 	n         int
 	pages     [][]cachedRow
-	free      []uint32
+	freeRows  []uint32
 	convs     []cachedConversion // 1-based; 0 is none
 	freeConvs uint32             // head of the list of free ones
 	nConvs    int
-	hand      uint32 // where the search for a row to forget goes on
-	made      uint32 // rows that there is room for
+	made      uint32 // rows in use or free
 }
 
 type cachedRow struct {
@@ -27,7 +25,6 @@ type cachedRow struct {
 	nextDirty uint32 // next row to be stored in the same bucket, plus one
 	ord       uint8  // its place in the chunk
 	state     rowState
-	used      bool // since the hand passed
 }
 
 type rowState uint8
@@ -104,12 +101,12 @@ func (c *cache) insert(id join.ID, i uint32) {
 }
 
 func (c *cache) newRow() uint32 {
-	if n := len(c.free); n > 0 {
-		i := c.free[n-1]
-		c.free = c.free[:n-1]
+	if n := len(c.freeRows); n > 0 {
+		i := c.freeRows[n-1]
+		c.freeRows = c.freeRows[:n-1]
 		return i
 	}
-	if c.made%pageRows == 0 {
+	if int(c.made) == len(c.pages)*pageRows {
 		c.pages = append(c.pages, make([]cachedRow, pageRows))
 	}
 	c.made++
@@ -187,43 +184,50 @@ func (c *cache) freeList(k uint32) {
 	}
 }
 
-// drop forgets a row, and closes the gap that it leaves in the table.
-func (c *cache) drop(i uint32) {
-	r := c.at(i)
-	mask := uint64(len(c.table) - 1)
-	k := r.facts.ID.Hi & mask
-	for uint32(c.table[k]) != i+1 {
-		k = (k + 1) & mask
-	}
-	for m := (k + 1) & mask; c.table[m] != 0; m = (m + 1) & mask {
-		// An entry may move into the gap unless that lies before its home.
-		if home := c.at(uint32(c.table[m])-1).facts.ID.Hi & mask; (m-home)&mask >= (m-k)&mask {
-			c.table[k] = c.table[m]
-			k = m
-		}
-	}
-	c.table[k] = 0
+// free makes a row's place free. The table has it still.
+func (c *cache) free(i uint32, r *cachedRow) {
 	c.freeList(r.first)
 	*r = cachedRow{}
-	c.free = append(c.free, i)
+	c.freeRows = append(c.freeRows, i)
 	c.n--
 }
 
-// shrink forgets clean rows, the least used first, until at most bytes are in
-// use or nothing else is clean.
-func (c *cache) shrink(bytes int64) {
-	for left := 2 * c.made; left > 0 && c.bytes() > bytes; left-- {
-		if c.hand >= c.made {
-			c.hand = 0
+// refill makes the table anew, after some rows were freed.
+func (c *cache) refill() {
+	clear(c.table)
+	for i := range c.made {
+		if r := c.at(i); r.state != rowFree {
+			c.insert(r.facts.ID, i)
 		}
-		r := c.at(c.hand)
-		switch {
-		case r.state != rowClean:
-		case r.used:
-			r.used = false
-		default:
-			c.drop(c.hand)
+	}
+}
+
+// dropBefore forgets the rows of buckets below end.
+func (c *cache) dropBefore(end uint32) {
+	for i := range c.made {
+		if r := c.at(i); r.state != rowFree && r.bucket < end {
+			c.free(i, r)
 		}
-		c.hand++
+	}
+	c.refill()
+}
+
+// reset forgets all rows. What a large commit needed is given back some time
+// after: at each reset a quarter of what was not used.
+func (c *cache) reset() {
+	used := int(c.made)
+	for i := range c.made {
+		*c.at(i) = cachedRow{}
+	}
+	clear(c.table)
+	c.n, c.made, c.nConvs, c.freeConvs = 0, 0, 0, 0
+	c.freeRows, c.convs = c.freeRows[:0], c.convs[:1]
+	keep := used/pageRows + 1
+	if n := len(c.pages) - keep; n > 3 {
+		clear(c.pages[len(c.pages)-n/4:])
+		c.pages = c.pages[:len(c.pages)-n/4]
+	}
+	if size := len(c.table); size > 1024 && 8*used < size {
+		c.table = make([]uint64, size/2)
 	}
 }

@@ -14,14 +14,16 @@ import (
 // and not each under a key of its own: what a store charges for a key is then
 // shared, and as chunks of a bucket are only ever added at its end, tables are
 // moved from level to level and not merged. A row that changes is stored anew
-// in a later chunk of its bucket; which rows of a chunk are still good is
-// stored beside it, once they are not all.
+// in a later chunk of its bucket; which ones those were is stored beside, as a
+// list for each bucket and commit.
 //
-// A chunk is a count, and for each row its length, its id, and the row as
-// join.AppendRow writes it.
+// A chunk is a count, the ids, the rows' lengths, and the rows as
+// join.AppendRow writes them.
 const (
 	maxRows    = 64
 	maxBytes   = 4096 // where a chunk ends, though it takes the row that reaches it
+	ordBits    = 6
+	ordMask    = maxRows - 1
 	idBytes    = 16
 	chunkMagic = 0xC0 // beside the count of a chunk, less one
 )
@@ -33,9 +35,14 @@ type chunk struct {
 	bucket uint32
 	seq    uint32 // within the bucket, from 1
 	live   uint64 // the rows that are not stored anew in a later chunk
-	n      uint8  // rows; 0: the number is free, or its bucket was dropped
+	slab   uint32 // where it is in memory, if it is
+	offset uint32
+	bytes  uint32
+	n      uint8 // rows; 0: the number is free, or its bucket was dropped
 	flags  chunkFlags
 }
+
+const chunkBytes = 40
 
 type chunkFlags uint8
 
@@ -43,8 +50,6 @@ const (
 	chunkOpen    chunkFlags = 1 << iota // far from full: listed in bucket.open
 	chunkSparse                         // mostly replaced: listed in bucket.sparse
 	chunkWaiting                        // a row in it may be waiting
-	chunkChanged                        // live is to be stored with the commit
-	chunkMasked                         // live was stored
 )
 
 // allLive is a chunk's live when nothing in it was replaced.
@@ -52,87 +57,104 @@ func allLive(rows int) uint64 { return math.MaxUint64 >> (maxRows - rows) }
 
 func (c *chunk) liveRows() int { return bits.OnesCount64(c.live) }
 
-// entry is one row in a chunk.
-type entry struct {
-	id  join.ID
-	row []byte
-}
-
 // builder packs rows into a chunk.
 type builder struct {
-	b     []byte
-	rows  int
-	flags chunkFlags
+	ids, lengths, rows []byte
+	n                  int
+	flags              chunkFlags
 }
 
-func (w *builder) reset() { w.b, w.rows, w.flags = append(w.b[:0], 0), 0, 0 }
-
-func (w *builder) full() bool { return w.rows == maxRows || len(w.b) >= maxBytes }
-
-// begin leaves room for a length, which is mostly of one byte.
-func (w *builder) begin(id join.ID) (start int) {
-	start = len(w.b)
-	w.b = append(w.b, 0)
-	w.b = binary.LittleEndian.AppendUint64(w.b, id.Hi)
-	w.b = binary.LittleEndian.AppendUint64(w.b, id.Lo)
-	return start
+func (w *builder) reset() {
+	w.ids, w.lengths, w.rows, w.n, w.flags = w.ids[:0], w.lengths[:0], w.rows[:0], 0, 0
 }
 
-func (w *builder) end(start int, waiting bool) {
+func (w *builder) size() int { return 1 + len(w.ids) + len(w.lengths) + len(w.rows) }
+
+func (w *builder) full() bool { return w.n == maxRows || w.size() >= maxBytes }
+
+// add notes that a row was appended to w.rows, which had so many bytes before.
+func (w *builder) add(id join.ID, before int, waiting bool) {
+	w.ids = binary.LittleEndian.AppendUint64(w.ids, id.Hi)
+	w.ids = binary.LittleEndian.AppendUint64(w.ids, id.Lo)
+	w.lengths = binary.AppendUvarint(w.lengths, uint64(len(w.rows)-before))
+	w.n++
 	if waiting {
 		w.flags |= chunkWaiting
 	}
-	w.rows++
-	w.b[0] = chunkMagic | byte(w.rows-1)
-	n := len(w.b) - start - 1
-	if n < 0x80 {
-		w.b[start] = byte(n)
-		return
+}
+
+// encode writes the chunk to b, which has room for size bytes.
+func (w *builder) encode(b []byte) {
+	b[0] = chunkMagic | byte(w.n-1)
+	k := 1 + copy(b[1:], w.ids)
+	k += copy(b[k:], w.lengths)
+	copy(b[k:], w.rows)
+}
+
+// view is a chunk taken apart.
+type view struct {
+	ids  []byte
+	rest []byte // the lengths and rows not yet looked at
+	ends [maxRows]uint32
+}
+
+func (v *view) n() int { return len(v.ids) / idBytes }
+
+func (v *view) id(k int) join.ID {
+	b := v.ids[k*idBytes:]
+	return join.ID{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])}
+}
+
+// row is valid as long as the chunk.
+func (v *view) row(k int) []byte {
+	from := uint32(0)
+	if k > 0 {
+		from = v.ends[k-1]
 	}
-	var length [binary.MaxVarintLen64]byte
-	more := binary.PutUvarint(length[:], uint64(n))
-	w.b = append(w.b, length[:more-1]...)
-	copy(w.b[start+more:], w.b[start+1:start+1+n])
-	copy(w.b[start:], length[:more])
+	return v.rest[from:v.ends[k]]
 }
 
-// reader takes a chunk apart.
-type reader struct {
-	b    []byte
-	left int
-	err  error
-}
-
-func readChunk(b []byte) reader {
-	if len(b) == 0 || b[0]&^(maxRows-1) != chunkMagic {
-		return reader{err: fmt.Errorf("chunk: %d bytes, wrong count: %w", len(b), errChunk)}
+// parse checks a chunk as a whole, so that what follows cannot fail.
+func (v *view) parse(b []byte) error {
+	if len(b) == 0 || b[0]&^ordMask != chunkMagic {
+		return fmt.Errorf("chunk: %d bytes, wrong count: %w", len(b), errChunk)
 	}
-	return reader{b: b[1:], left: int(b[0]&(maxRows-1)) + 1}
-}
-
-// next reads one row. It reports false at the end and after an error.
-func (r *reader) next(e *entry) bool {
-	if r.left == 0 {
-		if len(r.b) != 0 && r.err == nil {
-			r.err = fmt.Errorf("chunk: %d bytes too many: %w", len(r.b), errChunk)
+	n := int(b[0]&ordMask) + 1
+	if len(b) < 1+n*(idBytes+1) {
+		return fmt.Errorf("chunk: %d bytes for %d rows: %w", len(b), n, errChunk)
+	}
+	v.ids, b = b[1:1+n*idBytes], b[1+n*idBytes:]
+	total := uint64(0)
+	for k := range n {
+		var length uint64
+		if len(b) > 0 && b[0] < 0x80 {
+			length, b = uint64(b[0]), b[1:]
+		} else {
+			m := 0
+			if length, m = binary.Uvarint(b); m <= 0 {
+				return fmt.Errorf("chunk: the length of row %d of %d is wrong: %w", k, n, errChunk)
+			}
+			b = b[m:]
 		}
-		return false
+		total += length
+		if length == 0 || length > math.MaxUint32 || total > math.MaxUint32 {
+			return fmt.Errorf("chunk: the length of row %d of %d is wrong: %w", k, n, errChunk)
+		}
+		v.ends[k] = uint32(total)
 	}
-	length, n := binary.Uvarint(r.b)
-	if n <= 0 || length <= idBytes || length > uint64(len(r.b)-n) {
-		return r.fail("a row's length")
+	if total != uint64(len(b)) {
+		return fmt.Errorf("chunk: rows of %d bytes in all have %d: %w", total, len(b), errChunk)
 	}
-	body := r.b[n : n+int(length)]
-	e.id = join.ID{Hi: binary.LittleEndian.Uint64(body), Lo: binary.LittleEndian.Uint64(body[8:])}
-	e.row = body[idBytes:]
-	r.b = r.b[n+int(length):]
-	r.left--
-	return true
+	v.rest = b
+	return nil
 }
 
-func (r *reader) fail(what string) bool {
-	r.err = fmt.Errorf("chunk: %d rows before its end, %s is wrong: %w", r.left, what, errChunk)
-	r.left = 0
-	r.b = nil
-	return false
+// find returns the place of a live row, -1 when it is not in the chunk.
+func (v *view) find(id join.ID, live uint64) int {
+	for k := range v.n() {
+		if binary.LittleEndian.Uint64(v.ids[k*idBytes:]) == id.Hi && v.id(k) == id && live&(1<<k) != 0 {
+			return k
+		}
+	}
+	return -1
 }

@@ -1,6 +1,8 @@
 package durable
 
 import (
+	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -9,12 +11,10 @@ import (
 	"github.com/rampgauge/rampgauge/internal/partition"
 )
 
-func waitingRow(b []byte) bool { return join.Waiting(b) }
-
 // Commit implements partition.State.
 func (d *DB) Commit(meta []byte, panes []partition.Pane) error {
-	if d.err != nil {
-		return d.err
+	if err := d.Err(); err != nil {
+		return err
 	}
 	if err := d.commit(meta, panes); err != nil {
 		d.fail(err)
@@ -27,16 +27,16 @@ func (d *DB) commit(meta []byte, panes []partition.Pane) error {
 	d.batch.Reset()
 	if d.dropFrom < d.dropTo {
 		// Before the rows: some may be put in a bucket that was dropped.
-		for _, kind := range []byte{kindMasks, kindRows} {
+		for _, kind := range []byte{kindOld, kindRows} {
 			if err := d.batch.DeleteRange(appendChunkKey(nil, kind, d.dropFrom, 0), appendChunkKey(nil, kind, d.dropTo, 0), nil); err != nil {
-				return d.errorf("commit: %w", err)
+				return d.faults.explain("commit", err)
 			}
 		}
 		d.dropFrom, d.dropTo = 0, 0
 	}
 	if d.evictedStored != d.evictedMs {
 		if err := d.batch.Set(evictedKey, appendUint64(nil, uint64(d.evictedMs)), nil); err != nil {
-			return d.errorf("commit: %w", err)
+			return d.faults.explain("commit", err)
 		}
 		d.evictedStored = d.evictedMs
 	}
@@ -52,24 +52,33 @@ func (d *DB) commit(meta []byte, panes []partition.Pane) error {
 			return err
 		}
 	}
-	if err := d.storeMasks(); err != nil {
-		return d.errorf("commit: %w", err)
-	}
 	for i := range panes {
 		if err := d.storePane(&panes[i]); err != nil {
-			return d.errorf("commit: %w", err)
+			return d.faults.explain("commit", err)
 		}
 	}
 	d.commits++
 	d.scratch = append(appendUint64(d.scratch[:0], d.commits), meta...)
 	if err := d.batch.Set(metaKey, d.scratch, nil); err != nil {
-		return d.errorf("commit: %w", err)
+		return d.faults.explain("commit", err)
 	}
-	if err := d.batch.Commit(pebble.Sync); err != nil {
-		return d.errorf("commit: %w", err)
+	if err := d.faults.guard("commit", d.sync); err != nil {
+		return err
 	}
 	d.meta = append(d.meta[:0], meta...)
-	d.cache.shrink(d.opts.MemoryBytes)
+	d.cache.reset()
+	d.shrink()
+	return nil
+}
+
+func (d *DB) sync() error {
+	if err := d.batch.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	// Before the log goes that has these commits.
+	if d.rotated.Swap(false) {
+		return d.writeCommitted(&gate{d.opts.FS, d.faults}, d.dir)
+	}
 	return nil
 }
 
@@ -105,7 +114,26 @@ func (d *DB) storeBucket(b *bucket) error {
 	if err := p.packAnew(); err != nil {
 		return err
 	}
-	return p.close()
+	if err := p.close(); err != nil {
+		return err
+	}
+	return d.storeReplaced(b)
+}
+
+// storeReplaced stores which rows of the bucket are in later chunks now.
+func (d *DB) storeReplaced(b *bucket) error {
+	if len(d.replaced) == 0 {
+		return nil
+	}
+	d.scratch = d.scratch[:0]
+	for _, r := range d.replaced {
+		d.scratch = binary.AppendUvarint(d.scratch, uint64(b.seq)<<ordBits-r)
+	}
+	d.replaced = d.replaced[:0]
+	if err := d.batch.Set(d.chunkKey(kindOld, b.number, b.seq), d.scratch, nil); err != nil {
+		return d.faults.explain("commit", err)
+	}
+	return nil
 }
 
 func (p *packer) open() (err error) {
@@ -118,15 +146,23 @@ func (p *packer) open() (err error) {
 // close stores the chunk, if there is anything in it.
 func (p *packer) close() error {
 	d, w := p.d, &p.d.build
-	if w.rows == 0 {
+	d.index.addAll(d.fresh, p.chunk, d.isDropped)
+	d.fresh = d.fresh[:0]
+	if w.n == 0 {
 		p.b.seq--
 		d.freeChunk(p.chunk)
 		return nil
 	}
-	if err := d.batch.Set(d.chunkKey(kindRows, &d.chunks[p.chunk]), w.b, nil); err != nil {
-		return d.errorf("commit: %w", err)
+	size := w.size()
+	c := &d.chunks[p.chunk]
+	var b []byte
+	c.slab, c.offset, b = d.slabs.alloc(size)
+	c.bytes = uint32(size)
+	w.encode(b)
+	if err := d.batch.Set(d.chunkKey(kindRows, c.bucket, c.seq), b, nil); err != nil {
+		return d.faults.explain("commit", err)
 	}
-	d.closeChunk(p.b, p.chunk, w.rows, len(w.b), allLive(w.rows), w.flags)
+	d.closeChunk(p.b, p.chunk, w.n, size, allLive(w.n), w.flags)
 	return nil
 }
 
@@ -144,14 +180,13 @@ func (p *packer) turn() error {
 func (p *packer) put(r *cachedRow) error {
 	d, w := p.d, &p.d.build
 	d.cache.load(r, &d.row)
-	start := w.begin(r.facts.ID)
-	w.b = join.AppendRow(w.b, &d.row)
-	w.end(start, d.row.Waits())
+	before := len(w.rows)
+	w.rows = join.AppendRow(w.rows, &d.row)
+	w.add(r.facts.ID, before, d.row.Waits())
 	if err := p.placed(r.facts.ID, r.chunk, int(r.ord)); err != nil {
 		return err
 	}
-	r.chunk, r.ord = p.chunk+1, uint8(w.rows-1)
-	r.state, r.nextDirty = rowClean, 0
+	r.chunk, r.ord, r.state = p.chunk+1, uint8(w.n-1), rowClean
 	return p.turn()
 }
 
@@ -160,15 +195,15 @@ func (p *packer) put(r *cachedRow) error {
 func (p *packer) placed(id join.ID, before uint32, ord int) error {
 	d := p.d
 	if before == 0 {
-		d.index.add(id, p.chunk, d.isDropped)
+		d.fresh = append(d.fresh, id)
 		return nil
 	}
 	i := before - 1
 	if !d.index.move(id, i, p.chunk) {
-		return d.errorf("BUG: a stored row is not in the index")
+		return d.explain(fmt.Errorf("BUG: a stored row is not in the index: %w", ErrDamaged))
 	}
 	if err := d.replace(p.b, i, ord); err != nil {
-		return d.errorf("commit: %w", err)
+		return d.faults.explain("commit", err)
 	}
 	return nil
 }
@@ -185,7 +220,7 @@ func (p *packer) packAnew() error {
 			return err
 		}
 	}
-	for d.build.rows > 0 {
+	for d.build.n > 0 {
 		at := -1
 		for k := 0; k < len(b.open); k++ {
 			i := b.open[k]
@@ -196,7 +231,7 @@ func (p *packer) packAnew() error {
 				k--
 				continue
 			}
-			if live <= d.build.rows && live+d.build.rows <= maxRows && (at < 0 || live < d.chunks[b.open[at]].liveRows()) {
+			if live <= d.build.n && live+d.build.n <= maxRows && (at < 0 || live < d.chunks[b.open[at]].liveRows()) {
 				at = k
 			}
 		}
@@ -221,34 +256,30 @@ func (p *packer) take(i uint32) error {
 		d.freeChunk(i)
 		return nil
 	}
-	value, closer, err := d.pebble.Get(d.chunkKey(kindRows, c))
+	v := &d.taken
+	done, err := d.view(i, v)
 	if err != nil {
-		return d.errorf("read rows: %w", err)
+		return err
 	}
-	defer closer.Close()
-	live := c.live
-	r := readChunk(value)
-	var e entry
-	for k := 0; r.next(&e); k++ {
+	defer done()
+	live, w := c.live, &d.build
+	for k := range v.n() {
 		if live&(1<<k) == 0 {
 			continue
 		}
-		w := &d.build
-		start := w.begin(e.id)
-		w.b = append(w.b, e.row...)
-		w.end(start, waitingRow(e.row))
-		if cached, _ := d.cache.find(e.id); cached != nil {
-			cached.chunk, cached.ord = p.chunk+1, uint8(w.rows-1)
+		id := v.id(k)
+		before := len(w.rows)
+		w.rows = append(w.rows, v.row(k)...)
+		w.add(id, before, join.Waiting(v.row(k)))
+		if cached, _ := d.cache.find(id); cached != nil {
+			cached.chunk, cached.ord = p.chunk+1, uint8(w.n-1)
 		}
-		if err := p.placed(e.id, i+1, k); err != nil {
+		if err := p.placed(id, i+1, k); err != nil {
 			return err
 		}
 		if err := p.turn(); err != nil {
 			return err
 		}
-	}
-	if r.err != nil {
-		return d.errorf("read rows: %w", r.err)
 	}
 	return nil
 }

@@ -7,10 +7,12 @@
 package durable
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -58,14 +60,19 @@ type DB struct {
 	dir      string
 	opts     Options
 	bucketMs int64
+	faults   *faults
+	locked   *pebble.Lock
 	pebble   *pebble.DB
+	rotated  atomic.Bool // Pebble began a new log since COMMITTED was written
 	err      error
 
 	cache      cache
 	index      index
 	chunks     []chunk
 	freeChunks []uint32
-	changed    []uint32 // chunks whose live is to be stored
+	replaced   []uint64 // by the rows being stored in a bucket: chunk and place
+	slabs      slabs
+	memory     int64    // bytes that may be in use for what is stored already
 	deadChunks []uint32 // of dropped buckets: still in the index
 	deadRows   int
 	buckets    map[uint32]*bucket
@@ -85,48 +92,18 @@ type DB struct {
 	key     []byte
 	scratch []byte
 	row     join.Row
+	seen    view // of the chunk looked at
+	taken   view // of the chunk being packed anew
 	waiting join.Row
 	numbers []uint32
+	fresh   []join.ID // rows of the chunk being built that are in no other
 }
 
-// Open opens the state in dir, which is made if it does not exist.
-func Open(dir string, o Options) (*DB, error) {
-	d := &DB{
-		dir: dir, opts: o.withDefaults(), cache: newCache(), buckets: map[uint32]*bucket{},
+func newDB(dir string, o Options) *DB {
+	return &DB{
+		dir: dir, opts: o.withDefaults(), faults: newFaults(dir), cache: newCache(), slabs: newSlabs(),
+		buckets: map[uint32]*bucket{}, memory: math.MaxInt64,
 	}
-	var err error
-	d.pebble, err = pebble.Open(dir, d.pebbleOptions())
-	if err != nil {
-		return nil, d.errorf("open: %w", err)
-	}
-	if err := d.load(); err != nil {
-		return nil, errors.Join(err, d.pebble.Close())
-	}
-	d.batch = d.pebble.NewBatch()
-	return d, nil
-}
-
-func (d *DB) pebbleOptions() *pebble.Options {
-	return &pebble.Options{
-		FS:                 d.opts.FS,
-		CacheSize:          d.opts.CacheBytes,
-		FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize:       16 << 20,
-		Logger:             pebbleLogger{d.opts.Logger},
-	}
-}
-
-type pebbleLogger struct{ l *slog.Logger }
-
-func (p pebbleLogger) Infof(format string, args ...any) {
-	p.l.Debug("pebble", "says", fmt.Sprintf(format, args...))
-}
-func (p pebbleLogger) Errorf(format string, args ...any) { p.Infof(format, args...) }
-func (p pebbleLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-// errorf is an error that names the directory.
-func (d *DB) errorf(format string, args ...any) error {
-	return fmt.Errorf("state %s: "+format, append([]any{d.dir}, args...)...)
 }
 
 // fail keeps the first error.
@@ -136,8 +113,17 @@ func (d *DB) fail(err error) {
 	}
 }
 
-// Err implements partition.State.
-func (d *DB) Err() error { return d.err }
+// Err implements partition.State. What Pebble meets in the background is an
+// error of the DB too.
+func (d *DB) Err() error {
+	if d.err == nil {
+		d.err = d.faults.first()
+	}
+	return d.err
+}
+
+// explain is an error of reading.
+func (d *DB) explain(err error) error { return d.faults.explain("read", err) }
 
 // Meta implements partition.State.
 func (d *DB) Meta() []byte { return d.meta }
@@ -148,15 +134,64 @@ func (d *DB) EvictedMs() int64 { return d.evictedMs }
 // Bytes implements join.Store: the rows in memory, and what finds the others.
 // Pebble's own memory is not in it.
 func (d *DB) Bytes() int64 {
-	return d.cache.bytes() + d.index.bytes + int64(len(d.chunks))*chunkBytes
+	return d.cache.bytes() + d.slabs.bytes() + d.index.bytes + int64(len(d.chunks))*chunkBytes
 }
 
-const chunkBytes = 24
+// shrink lets go of what is in memory and on disk.
+func (d *DB) shrink() {
+	d.slabs.shrink(min(d.opts.MemoryBytes, d.memory-d.Bytes()+d.slabs.bytes()))
+}
 
-// Close implements partition.State.
+// closeWait is how long Close waits for Pebble after a fault. What it leaves
+// behind then is memory, and goroutines that can write nothing any more.
+const closeWait = 3 * time.Second
+
+// Close implements partition.State. What was not committed is forgotten.
 func (d *DB) Close() error {
-	if err := errors.Join(d.batch.Close(), d.pebble.Close()); err != nil {
-		return d.errorf("close: %w", err)
+	err := d.close()
+	d.faults.stopped.Store(true)
+	if d.locked != nil {
+		err = errors.Join(err, d.faults.explain("unlock", d.locked.Close()))
+		d.locked = nil
+	}
+	return err
+}
+
+func (d *DB) close() error {
+	if d.pebble == nil {
+		close(d.faults.closing)
+		return nil
+	}
+	p := d.pebble
+	d.pebble = nil
+	fault := d.Err()
+	if fault == nil && d.commits > 0 {
+		fault = d.faults.guard("close", func() error { return d.writeCommitted(&gate{d.opts.FS, d.faults}, d.dir) })
+	}
+	close(d.faults.closing)
+	closed := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				closed <- fmt.Errorf("%v", r)
+			}
+		}()
+		closed <- p.Close()
+	}()
+	if d.faults.first() == nil {
+		select {
+		case err := <-closed:
+			if fault == nil {
+				return d.faults.explain("close", err)
+			}
+			return nil // the caller knows
+		case <-d.faults.tripped:
+		}
+	}
+	select {
+	case <-closed:
+	case <-time.After(closeWait):
+		d.opts.Logger.Warn("state does not close after a fault; its memory is not given back", "dir", d.dir)
 	}
 	return nil
 }
@@ -164,7 +199,6 @@ func (d *DB) Close() error {
 // Get implements join.Store.
 func (d *DB) Get(id join.ID, row *join.Row) bool {
 	if r, _ := d.cache.find(id); r != nil {
-		r.used = true
 		d.cache.load(r, row)
 		return true
 	}
@@ -206,29 +240,40 @@ func (d *DB) fetch(id join.ID) *cachedRow {
 // find looks for a row in a chunk and reads it into d.row. It returns the row's
 // place, -1 when it is not there.
 func (d *DB) find(id join.ID, i uint32) (ord int, err error) {
-	c := &d.chunks[i]
-	value, closer, err := d.pebble.Get(d.chunkKey(kindRows, c))
+	v := &d.seen
+	done, err := d.view(i, v)
 	if err != nil {
-		return -1, d.errorf("read rows: %w", err)
+		return -1, err
 	}
-	defer closer.Close()
-	ord = -1
-	r := readChunk(value)
-	var e entry
-	for k := 0; r.next(&e); k++ {
-		if e.id == id && c.live&(1<<k) != 0 {
-			ord = k
-			d.row.ID = id
-			if err := join.ParseRow(e.row, &d.row); err != nil {
-				return -1, d.errorf("read rows: %w", err)
-			}
-			break
-		}
+	defer done()
+	ord = v.find(id, d.chunks[i].live)
+	if ord < 0 {
+		return -1, nil
 	}
-	if r.err != nil {
-		return -1, d.errorf("read rows: %w", r.err)
+	d.row.ID = id
+	if err := join.ParseRow(v.row(ord), &d.row); err != nil {
+		return -1, d.explain(err)
 	}
 	return ord, nil
+}
+
+func nothing() {}
+
+// view takes a stored chunk apart, which is valid until done is called.
+func (d *DB) view(i uint32, v *view) (done func(), err error) {
+	c := &d.chunks[i]
+	if b := d.slabs.get(c); b != nil {
+		return nothing, d.explain(v.parse(b))
+	}
+	b, closer, err := d.pebble.Get(d.chunkKey(kindRows, c.bucket, c.seq))
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	if err := v.parse(b); err != nil {
+		_ = closer.Close()
+		return nil, d.explain(err)
+	}
+	return func() { _ = closer.Close() }, nil
 }
 
 // Put implements join.Store.
@@ -268,17 +313,17 @@ func (d *DB) EachPane(f func(key, value []byte) error) error {
 func (d *DB) scan(from, to []byte, f func(key, value []byte) error) (err error) {
 	it, err := d.pebble.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
-		return d.errorf("read: %w", err)
+		return d.explain(err)
 	}
 	defer func() {
 		if e := it.Close(); e != nil && err == nil {
-			err = d.errorf("read: %w", e)
+			err = d.explain(e)
 		}
 	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return d.errorf("read: %w", err)
+			return d.explain(err)
 		}
 		if err := f(it.Key(), v); err != nil {
 			return err
@@ -310,31 +355,30 @@ func (d *DB) EachWaiting(f func(row *join.Row)) error {
 }
 
 func (d *DB) eachWaiting(i uint32, f func(row *join.Row)) error {
-	c := &d.chunks[i]
-	value, closer, err := d.pebble.Get(d.chunkKey(kindRows, c))
+	v := &d.seen
+	done, err := d.view(i, v)
 	if err != nil {
-		return d.errorf("read rows: %w", err)
+		return err
 	}
-	defer closer.Close()
-	r := readChunk(value)
-	var e entry
-	for k := 0; r.next(&e); k++ {
-		if c.live&(1<<k) == 0 || !join.Waiting(e.row) {
+	// Not in place, since f may look for rows.
+	var waiting []join.Row
+	for k := range v.n() {
+		if d.chunks[i].live&(1<<k) == 0 || !join.Waiting(v.row(k)) {
 			continue
 		}
-		if cached, _ := d.cache.find(e.id); cached != nil && cached.state == rowDirty {
+		if cached, _ := d.cache.find(v.id(k)); cached != nil && cached.state == rowDirty {
 			continue
 		}
-		d.waiting.ID = e.id
-		if err := join.ParseRow(e.row, &d.waiting); err != nil {
-			return d.errorf("read rows: %w", err)
+		row := join.Row{Facts: join.Facts{ID: v.id(k)}}
+		if err := join.ParseRow(v.row(k), &row); err != nil {
+			done()
+			return d.explain(err)
 		}
-		f(&d.waiting)
+		waiting = append(waiting, row)
 	}
-	if r.err != nil {
-		return d.errorf("read rows: %w", r.err)
+	done()
+	for k := range waiting {
+		f(&waiting[k])
 	}
 	return nil
 }
-
-func leUint64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

@@ -3,10 +3,11 @@ package durable
 import "math"
 
 // Evict implements join.Store: it drops the buckets that end at or before ms,
-// on disk with the next Commit, and shrinks the rows in memory that are stored
-// to bytes.
+// on disk with the next Commit, and shrinks what is in memory and stored as well
+// so that no more than bytes are in use, as far as that goes.
 func (d *DB) Evict(ms, bytes int64) {
-	defer d.cache.shrink(bytes)
+	d.memory = bytes
+	defer d.shrink()
 	if ms < d.bucketMs {
 		return
 	}
@@ -28,6 +29,7 @@ func (d *DB) Evict(ms, bytes int64) {
 	} else {
 		d.dropFrom, d.dropTo = lowest, end
 	}
+	d.index.dropped = true
 	for i := range d.chunks {
 		if c := &d.chunks[i]; c.n != 0 && c.bucket < end {
 			d.deadRows += c.liveRows()
@@ -35,11 +37,7 @@ func (d *DB) Evict(ms, bytes int64) {
 			d.deadChunks = append(d.deadChunks, uint32(i))
 		}
 	}
-	for i := range d.cache.made {
-		if r := d.cache.at(i); r.state != rowFree && r.bucket < end {
-			d.cache.drop(i)
-		}
-	}
+	d.cache.dropBefore(end)
 	if d.deadRows > d.index.n/8 {
 		d.index.sweep(d.isDropped)
 		d.freeChunks = append(d.freeChunks, d.deadChunks...)

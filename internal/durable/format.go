@@ -2,7 +2,7 @@ package durable
 
 import (
 	"encoding/binary"
-	"errors"
+	"fmt"
 )
 
 // Keys begin with a byte that says what they are.
@@ -11,8 +11,8 @@ const (
 	kindMeta    = 'm' // the commit's number, and what the caller gave Commit
 	kindEvicted = 'e' // EvictedMs
 	kindPane    = 'p' // and the caller's key
-	kindMasks   = 'l' // and bucket and number of a chunk, each of four bytes: the rows that are left of it
-	kindRows    = 'r' // and the same: its rows
+	kindRows    = 'r' // and bucket and number of a chunk, each of four bytes
+	kindOld     = 'o' // and the same of a commit's last chunk in a bucket: the rows that it replaced
 )
 
 // formatVersion is of the keys and values; Pebble has one of its own.
@@ -23,12 +23,15 @@ var (
 	metaKey    = []byte{kindMeta}
 	evictedKey = []byte{kindEvicted}
 	// rowsEnd is above all chunks, and paneEnd above all panes.
-	rowsEnd  = []byte{kindRows + 1}
-	masksEnd = []byte{kindMasks + 1}
-	paneEnd  = []byte{kindPane + 1}
+	rowsEnd = []byte{kindRows + 1}
+	oldEnd  = []byte{kindOld + 1}
+	paneEnd = []byte{kindPane + 1}
 )
 
-const chunkKeyBytes = 9
+const (
+	chunkKeyBytes = 9
+	formatBytes   = 12
+)
 
 func appendChunkKey(b []byte, kind byte, bucket, seq uint32) []byte {
 	b = append(b, kind)
@@ -38,7 +41,7 @@ func appendChunkKey(b []byte, kind byte, bucket, seq uint32) []byte {
 
 func parseChunkKey(k []byte) (bucket, seq uint32, err error) {
 	if len(k) != chunkKeyBytes {
-		return 0, 0, errors.New("not the key of a chunk")
+		return 0, 0, fmt.Errorf("key %x: %w", k, errChunk)
 	}
 	return binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(k[5:]), nil
 }

@@ -1,12 +1,16 @@
 package durable
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/rampgauge/rampgauge/consumer/join"
 )
 
 // load reads what the directory holds, or makes it a new state.
@@ -16,25 +20,30 @@ func (d *DB) load() error {
 		return err
 	}
 	if format == nil {
-		d.bucketMs = d.opts.BucketMs
-		if err := d.pebble.Set(formatKey, formatRecord(d.bucketMs), pebble.Sync); err != nil {
-			return d.errorf("make: %w", err)
-		}
-		return nil
+		return d.make()
 	}
-	if !bytes.Equal(format[:min(4, len(format))], formatRecord(1)[:4]) || len(format) != 12 {
-		return d.errorf("format %x is not known", format)
+	if len(format) != formatBytes {
+		return d.explain(fmt.Errorf("format of %d bytes: %w", len(format), ErrDamaged))
 	}
-	d.bucketMs = int64(leUint64(format[4:]))
+	switch version := binary.LittleEndian.Uint32(format); {
+	case version > formatVersion:
+		return d.faults.explain("open", fmt.Errorf("format version %d, known are those to %d: %w", version, formatVersion, ErrVersion))
+	case version < formatVersion: // Migrations will go here.
+		return d.faults.explain("open", fmt.Errorf("format version %d never was: %w", version, ErrDamaged))
+	}
+	d.bucketMs = int64(binary.LittleEndian.Uint64(format[4:]))
+	if d.bucketMs <= 0 {
+		return d.explain(fmt.Errorf("buckets of %d ms: %w", d.bucketMs, ErrDamaged))
+	}
 	meta, err := d.read(metaKey)
 	if err != nil {
 		return err
 	}
 	if meta != nil {
 		if len(meta) < 8 {
-			return d.errorf("read meta: %d bytes", len(meta))
+			return d.explain(fmt.Errorf("meta of %d bytes: %w", len(meta), ErrDamaged))
 		}
-		d.commits, d.meta = leUint64(meta), meta[8:]
+		d.commits, d.meta = binary.LittleEndian.Uint64(meta), meta[8:]
 	}
 	evicted, err := d.read(evictedKey)
 	if err != nil {
@@ -42,12 +51,29 @@ func (d *DB) load() error {
 	}
 	if evicted != nil {
 		if len(evicted) != 8 {
-			return d.errorf("read eviction: %d bytes", len(evicted))
+			return d.explain(fmt.Errorf("eviction of %d bytes: %w", len(evicted), ErrDamaged))
 		}
-		d.evictedMs = int64(leUint64(evicted))
+		d.evictedMs = int64(binary.LittleEndian.Uint64(evicted))
 		d.evictedStored = d.evictedMs
 	}
 	return d.loadRows()
+}
+
+// make begins a state in a directory that has none.
+func (d *DB) make() error {
+	it, err := d.pebble.NewIter(nil)
+	if err != nil {
+		return d.explain(err)
+	}
+	other := it.First()
+	if err := it.Close(); err != nil {
+		return d.explain(err)
+	}
+	if other {
+		return d.explain(fmt.Errorf("rows without a format: %w", ErrDamaged))
+	}
+	d.bucketMs = d.opts.BucketMs
+	return d.faults.explain("make", d.pebble.Set(formatKey, formatRecord(d.bucketMs), pebble.Sync))
 }
 
 func (d *DB) read(key []byte) ([]byte, error) {
@@ -56,72 +82,89 @@ func (d *DB) read(key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, d.errorf("read: %w", err)
+		return nil, d.explain(err)
 	}
 	defer closer.Close()
 	return append(make([]byte, 0, len(value)), value...), nil
 }
 
-// mask is which rows are left of a chunk.
-type mask struct {
+// replaced is a row that is in a later chunk too.
+type replaced struct {
 	bucket, seq uint32
-	live        uint64
+	ord         uint8
 }
 
-func (d *DB) loadMasks() (masks []mask, err error) {
-	err = d.scan([]byte{kindMasks}, masksEnd, func(k, v []byte) error {
+// loadReplaced reads which rows are not good any more, in the order of chunks.
+func (d *DB) loadReplaced() (old []replaced, err error) {
+	err = d.scan([]byte{kindOld}, oldEnd, func(k, v []byte) error {
 		bucket, seq, err := parseChunkKey(k)
-		if err != nil || len(v) != 8 {
-			return d.errorf("read which rows are left: %w", errChunk)
+		if err != nil {
+			return d.explain(err)
 		}
-		masks = append(masks, mask{bucket, seq, binary.LittleEndian.Uint64(v)})
+		for len(v) > 0 {
+			back, n := binary.Uvarint(v)
+			at := uint64(seq)<<ordBits - back
+			if n <= 0 || at>>ordBits > uint64(seq) {
+				return d.explain(errChunk)
+			}
+			v = v[n:]
+			old = append(old, replaced{bucket, uint32(at >> ordBits), uint8(at & ordMask)})
+		}
 		return nil
 	})
-	return masks, err
+	slices.SortFunc(old, func(a, b replaced) int {
+		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.seq, b.seq))
+	})
+	return old, err
 }
 
 // loadRows builds the index.
 func (d *DB) loadRows() error {
-	masks, err := d.loadMasks()
+	old, err := d.loadReplaced()
 	if err != nil {
 		return err
 	}
 	return d.scan([]byte{kindRows}, rowsEnd, func(k, v []byte) error {
 		number, seq, err := parseChunkKey(k)
 		if err != nil {
-			return d.errorf("read rows: %w", err)
+			return d.explain(err)
 		}
-		live, flags := uint64(math.MaxUint64), chunkFlags(0)
-		if len(masks) > 0 && masks[0].bucket == number && masks[0].seq == seq {
-			live, flags = masks[0].live, chunkMasked
-			masks = masks[1:]
+		live := uint64(math.MaxUint64)
+		for len(old) > 0 && (old[0].bucket < number || old[0].bucket == number && old[0].seq <= seq) {
+			if old[0].bucket == number && old[0].seq == seq {
+				live &^= 1 << old[0].ord
+			}
+			old = old[1:]
 		}
 		b := d.bucket(number)
 		b.seq = seq
-		return d.loadChunk(b, v, live, flags)
+		return d.loadChunk(b, v, live)
 	})
 }
 
-func (d *DB) loadChunk(b *bucket, value []byte, live uint64, flags chunkFlags) error {
+func (d *DB) loadChunk(b *bucket, value []byte, live uint64) error {
 	i, err := d.newChunk(b, b.seq)
 	if err != nil {
 		return err
 	}
-	r := readChunk(value)
-	rows := 0
-	for e := (entry{}); r.next(&e); rows++ {
-		if live&(1<<rows) == 0 {
+	v := &d.seen
+	if err := v.parse(value); err != nil {
+		return d.explain(err)
+	}
+	flags := chunkFlags(0)
+	d.fresh = d.fresh[:0]
+	for k := range v.n() {
+		if live&(1<<k) == 0 {
 			continue
 		}
-		if waitingRow(e.row) {
+		if join.Waiting(v.row(k)) {
 			flags |= chunkWaiting
 		}
-		d.index.add(e.id, i, d.isDropped)
+		d.fresh = append(d.fresh, v.id(k))
 	}
-	if r.err != nil {
-		return d.errorf("read rows: %w", r.err)
-	}
-	d.closeChunk(b, i, rows, len(value), live&allLive(rows), flags)
+	d.index.addAll(d.fresh, i, d.isDropped)
+	d.fresh = d.fresh[:0]
+	d.closeChunk(b, i, v.n(), len(value), live&allLive(v.n()), flags)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -90,7 +91,8 @@ func (h *harness) check(id join.ID) bool {
 	if found != known {
 		h.t.Fatalf("%s: Get = %v, want %v", h.name, found, known)
 	}
-	if d := cmp.Diff(want.row, got, cmpopts.EquateEmpty()); found && d != "" {
+	if found && (got.ID != id || !bytes.Equal(join.AppendRow(nil, &want.row), join.AppendRow(nil, &got))) {
+		d := cmp.Diff(want.row, got, cmpopts.EquateEmpty())
 		h.t.Fatalf("%s: row (-want +got):\n%s", h.name, d)
 	}
 	return found
@@ -199,7 +201,7 @@ func (h *harness) crash() {
 
 // TestAgainstMap does random things to a DB and to a map, with crashes between.
 func TestAgainstMap(t *testing.T) {
-	seeds := uint64(30)
+	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 4
 	}
