@@ -27,7 +27,9 @@ type Options struct {
 	// NewHandler makes, or brings back, the state machine of one partition
 	// number. It is called when the partition is assigned; Close is called on
 	// its result when the partition is given away or the Consumer stops.
-	// ctx is done when the group's generation is over before it returns.
+	// ctx is for the call only; it is done when the group's generation is over
+	// before that. The call is then made again, if the partition still comes here.
+	// No two handlers of a partition are open at a time.
 	NewHandler func(ctx context.Context, a Assignment) (Handler, error)
 	// Held lists the partition numbers whose state lies with this process, so
 	// that the group may leave them here. Partitions that a worker has now
