@@ -19,7 +19,7 @@ import (
 var ErrFenced = errors.New("another member may have the partition")
 
 // Assignment is a partition number that this member has been given, and what
-// its handler may use. The functions are for the handler's own goroutine.
+// its handler may use. The functions but Wake are for the handler's own goroutine.
 type Assignment struct {
 	Partition  int32
 	Generation int32 // of the group, which counts up with every rebalance
@@ -42,6 +42,10 @@ type Assignment struct {
 	// Alive says that a handler which does not return waits on purpose, so that it
 	// is not taken for stuck. It is to be called more often than StuckAfter.
 	Alive func()
+	// Wake has Unfinished asked again, because something other than a record has
+	// come for which a Commit is wanted. It may be called from any goroutine, and
+	// does nothing once the handler is closed.
+	Wake func()
 }
 
 // seat is a member's place in one generation of the group.
@@ -124,7 +128,7 @@ func (c *client) heartbeat(ctx context.Context, group string, s seat) error {
 func (c *Consumer) assignment(base context.Context, w *worker) Assignment {
 	return Assignment{
 		Partition: w.partition, Generation: w.seat.Load().generation, Letters: w.letters,
-		Current: w.current, Alive: w.watch.alive,
+		Current: w.current, Alive: w.watch.alive, Wake: func() { signal(w.data) },
 		Reread: func(ctx context.Context, s event.Stream, first, last int64, f func([]Record) error) error {
 			return c.reread(ctx, base, w, s, first, last, f)
 		},

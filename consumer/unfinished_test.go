@@ -122,3 +122,36 @@ func TestWaitsOnPurpose(t *testing.T) {
 		}
 	})
 }
+
+// A handler that is woken is committed although no record comes.
+func TestWake(t *testing.T) {
+	inBubble(t, 1, 1, func(w *world) {
+		o := w.options()
+		var wake atomic.Pointer[func()]
+		open := o.NewHandler
+		o.NewHandler = func(ctx context.Context, a Assignment) (Handler, error) {
+			wake.Store(&a.Wake)
+			return open(ctx, a)
+		}
+		left, commits := withLagging(&o, func(Assignment) {})
+		c := w.run(o)
+		c.caughtUp()
+		time.Sleep(time.Minute)
+		before := commits.Load()
+		left.Store(2)
+		(*wake.Load())()
+		time.Sleep(3 * o.CommitInterval)
+		if got := commits.Load() - before; got != 2 || left.Load() != 0 {
+			t.Errorf("commits after Wake: got %d with %d left, want 2 and 0", got, left.Load())
+		}
+		(*wake.Load())()
+		time.Sleep(time.Minute)
+		if got := commits.Load() - before; got != 2 {
+			t.Errorf("commits after a Wake for nothing: got %d, want 2", got)
+		}
+		if err := c.stop(); err != nil {
+			t.Error(err)
+		}
+		(*wake.Load())()
+	})
+}

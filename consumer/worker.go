@@ -283,6 +283,9 @@ func (w *worker) idle(ctx context.Context, now time.Time, resume time.Time) (tim
 	if !resume.IsZero() {
 		wait = max(resume.Sub(now), time.Millisecond)
 	}
+	if !w.unfinished.Load() {
+		w.unfinished.Store(w.handler.Unfinished()) // it may have been woken for that
+	}
 	if !w.dirty && !w.unfinished.Load() {
 		return wait, nil
 	}
