@@ -45,6 +45,7 @@ func TestDecodeCodecs(t *testing.T) {
 			want := slices.Clone(in)
 			for i := range want {
 				want[i].Offset = int64(50 + i)
+				want[i].Headers = wireHeaders("h", "v")
 			}
 			for range 2 { // the second time from pooled state
 				got, err := decodeAll(d, raw, 0)
