@@ -120,7 +120,7 @@ func BenchmarkCommit(b *testing.B) {
 				settle(b, db)
 				spent += cpu() - before
 				wall += time.Since(start)
-				bytes = durable.DiskBytes(db)
+				bytes = db.DiskBytes()
 				if testing.Verbose() {
 					b.Log("\n" + durable.Metrics(db))
 				}

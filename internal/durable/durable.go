@@ -29,6 +29,9 @@ type Options struct {
 	CacheBytes int64
 	// MemoryBytes is for rows in memory that are stored already. 0: 16 MB.
 	MemoryBytes int64
+	// WriteBytes is how much is gathered in the log before it goes to tables;
+	// twice that may be in memory. Small values cost time. 0: 16 MB.
+	WriteBytes int64
 	// BucketMs is the span of the buckets that Evict drops, 0: an hour. A
 	// directory keeps the span that it was made with.
 	BucketMs int64
@@ -46,6 +49,9 @@ func (o Options) withDefaults() Options {
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = 16 << 20
 	}
+	if o.WriteBytes == 0 {
+		o.WriteBytes = 16 << 20
+	}
 	if o.BucketMs == 0 {
 		o.BucketMs = 3_600_000
 	}
@@ -62,6 +68,7 @@ type DB struct {
 	bucketMs int64
 	faults   *faults
 	locked   *pebble.Lock
+	closed   bool
 	pebble   *pebble.DB
 	rotated  atomic.Bool // Pebble began a new log since COMMITTED was written
 	err      error
@@ -142,12 +149,18 @@ func (d *DB) shrink() {
 	d.slabs.shrink(min(d.opts.MemoryBytes, d.memory-d.Bytes()+d.slabs.bytes()))
 }
 
-// closeWait is how long Close waits for Pebble after a fault. What it leaves
-// behind then is memory, and goroutines that can write nothing any more.
+// closeWait is how long Close waits for Pebble after a fault.
 const closeWait = 3 * time.Second
 
-// Close implements partition.State. What was not committed is forgotten.
+// Close implements partition.State. What was not committed is forgotten. After
+// a write that went wrong some memory may not be given back, and some goroutines
+// wait for ever: Pebble has no way out of a log that it cannot write. To close
+// once more does nothing.
 func (d *DB) Close() error {
+	if d.closed {
+		return nil
+	}
+	d.closed = true
 	err := d.close()
 	d.faults.stopped.Store(true)
 	if d.locked != nil {
@@ -158,17 +171,21 @@ func (d *DB) Close() error {
 }
 
 func (d *DB) close() error {
-	if d.pebble == nil {
-		close(d.faults.closing)
-		return nil
-	}
 	p := d.pebble
 	d.pebble = nil
-	fault := d.Err()
-	if fault == nil && d.commits > 0 {
-		fault = d.faults.guard("close", func() error { return d.writeCommitted(&gate{d.opts.FS, d.faults}, d.dir) })
+	healthy := p != nil && d.Err() == nil
+	var err error
+	if healthy && d.commits > 0 {
+		err = d.faults.guard("close", func() error { return d.writeCommitted(&gate{d.opts.FS, d.faults}, d.dir) })
+	}
+	if d.faults.left {
+		d.opts.Logger.Warn("memory of a state that met a fault is not given back", "dir", d.dir)
+		return err
 	}
 	close(d.faults.closing)
+	if p == nil {
+		return nil
+	}
 	closed := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -178,22 +195,14 @@ func (d *DB) close() error {
 		}()
 		closed <- p.Close()
 	}()
-	if d.faults.first() == nil {
-		select {
-		case err := <-closed:
-			if fault == nil {
-				return d.faults.explain("close", err)
-			}
-			return nil // the caller knows
-		case <-d.faults.tripped:
-		}
+	if healthy && err == nil {
+		return d.faults.explain("close", <-closed)
 	}
 	select {
-	case <-closed:
+	case <-closed: // what it says, the caller knows
 	case <-time.After(closeWait):
-		d.opts.Logger.Warn("state does not close after a fault; its memory is not given back", "dir", d.dir)
 	}
-	return nil
+	return err
 }
 
 // Get implements join.Store.

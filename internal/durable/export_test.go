@@ -1,32 +1,43 @@
 package durable
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // Settle flushes, and waits until there is nothing to compact.
 func Settle(d *DB) error {
-	if err := d.pebble.Flush(); err != nil {
-		return err
-	}
-	for {
-		m := d.pebble.Metrics()
-		if m.Compact.NumInProgress == 0 && m.Flush.NumInProgress == 0 && m.Compact.EstimatedDebt == 0 {
-			return nil
+	return d.faults.guard("settle", func() error {
+		if err := d.pebble.Flush(); err != nil {
+			return err
 		}
-		time.Sleep(10 * time.Millisecond)
-		if m.Compact.NumInProgress == 0 && m.Flush.NumInProgress == 0 && m.Levels[0].TablesCount == 0 {
-			return nil
+		for idle := 0; idle < 3; time.Sleep(time.Millisecond) {
+			m := d.pebble.Metrics()
+			if idle++; m.Compact.NumInProgress+m.Flush.NumInProgress > 0 {
+				idle = 0
+			}
 		}
-		idle++
-		if m.Compact.NumInProgress > 0 {
-			idle = 0
-		}
-		if idle > 20 {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
-var idle int
+// Metrics is what Pebble says of itself.
+func Metrics(d *DB) string { return d.pebble.Metrics().String() }
 
-func Metrics(d *DB) string  { return d.pebble.Metrics().String() }
-func DiskBytes(d *DB) int64 { return int64(d.pebble.Metrics().DiskSpaceUsage()) }
+// SetFormat makes the directory one of another version.
+func SetFormat(d *DB, version uint32) error {
+	return d.pebble.Set(formatKey, append(binary.LittleEndian.AppendUint32(nil, version), formatRecord(1)[4:]...), pebble.Sync)
+}
+
+// Stored counts chunks, and the rows in them whether they are good or replaced.
+func Stored(d *DB) (chunks, rows int) {
+	for _, c := range d.chunks {
+		if c.n > 0 && c.live != 0 {
+			chunks++
+			rows += int(c.n)
+		}
+	}
+	return chunks, rows
+}

@@ -32,8 +32,10 @@ type faults struct {
 	once    sync.Once
 	tripped chan struct{} // closed with the first fault
 	err     error         // that one; read after tripped is closed
-	closing chan struct{} // closed by DB.Close
+	closing chan struct{} // closed by DB.Close, unless left
 	stopped atomic.Bool   // nothing may be written any more
+	opened  atomic.Bool
+	left    bool // a call of Pebble's was left behind, and will never end
 	damaged atomic.Pointer[string]
 }
 
@@ -141,6 +143,7 @@ func (f *faults) guard(what string, call func() error) error {
 		}
 		return f.explain(what, err)
 	case <-f.tripped:
+		f.left = true
 		return f.err
 	}
 }

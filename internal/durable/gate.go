@@ -1,8 +1,8 @@
 package durable
 
 import (
-	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -25,23 +25,29 @@ func (g *gate) check() error {
 }
 
 // write calls what writes to a file, and notes when that goes wrong.
-func (g *gate) write(name string, call func() error) error {
-	if err := g.check(); err != nil {
-		return err
-	}
-	err := call()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (g *gate) write(name string, log bool, call func() error) error {
+	err := g.check()
+	if err == nil {
+		if err = call(); err == nil {
+			return nil
+		}
 		g.f.trip("write "+g.PathBase(name), err)
+	}
+	if log && g.f.opened.Load() {
+		// Pebble, if it learnt of it, would end the process.
+		<-g.f.closing
 	}
 	return err
 }
 
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+
 func (g *gate) open(name string, call func() (vfs.File, error)) (file vfs.File, err error) {
-	err = g.write(name, func() error { file, err = call(); return err })
+	err = g.write(name, isLog(name), func() error { file, err = call(); return err })
 	if err != nil {
 		return nil, err
 	}
-	return &gateFile{file, g, name}, nil
+	return &gateFile{file, g, name, isLog(name)}, nil
 }
 
 func (g *gate) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -61,11 +67,11 @@ func (g *gate) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateFile{file, g, name}, nil
+	return &gateFile{file, g, name, true}, nil
 }
 
 func (g *gate) Rename(from, to string) error {
-	return g.write(to, func() error { return g.FS.Rename(from, to) })
+	return g.write(to, false, func() error { return g.FS.Rename(from, to) })
 }
 
 // Link may fail, and the file is copied then.
@@ -97,23 +103,24 @@ type gateFile struct {
 	vfs.File
 	g    *gate
 	name string
+	log  bool // a log, or the directory, which is synced with each new log
 }
 
 func (f *gateFile) Write(b []byte) (n int, err error) {
-	err = f.g.write(f.name, func() error { n, err = f.File.Write(b); return err })
+	err = f.g.write(f.name, f.log, func() error { n, err = f.File.Write(b); return err })
 	return n, err
 }
 
 func (f *gateFile) WriteAt(b []byte, offset int64) (n int, err error) {
-	err = f.g.write(f.name, func() error { n, err = f.File.WriteAt(b, offset); return err })
+	err = f.g.write(f.name, f.log, func() error { n, err = f.File.WriteAt(b, offset); return err })
 	return n, err
 }
 
-func (f *gateFile) Sync() error { return f.g.write(f.name, f.File.Sync) }
+func (f *gateFile) Sync() error { return f.g.write(f.name, f.log, f.File.Sync) }
 
-func (f *gateFile) SyncData() error { return f.g.write(f.name, f.File.SyncData) }
+func (f *gateFile) SyncData() error { return f.g.write(f.name, f.log, f.File.SyncData) }
 
 func (f *gateFile) SyncTo(length int64) (full bool, err error) {
-	err = f.g.write(f.name, func() error { full, err = f.File.SyncTo(length); return err })
+	err = f.g.write(f.name, f.log, func() error { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }

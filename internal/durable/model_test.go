@@ -209,7 +209,7 @@ func TestAgainstMap(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 0xd15c))
 		h := &harness{
 			t: t, r: r, fs: vfs.NewCrashableMem(), now: newModel(), kept: newModel(), zero: 497_000,
-			opts: durable.Options{CacheBytes: 1 << 20, MemoryBytes: 1 + r.Int64N(1<<18)},
+			opts: durable.Options{CacheBytes: 1 << 20, MemoryBytes: 1 + r.Int64N(1<<18), WriteBytes: 1 << (15 + r.IntN(8))},
 		}
 		n := 20 + r.IntN(2000)
 		for range n {

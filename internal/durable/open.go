@@ -18,11 +18,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-const (
-	memTableBytes = 16 << 20
-	// blockBytes holds a chunk; a look-up reads one block.
-	blockBytes = 4 << 10
-)
+// blockBytes holds a chunk; a look-up reads one block.
+const blockBytes = 4 << 10
 
 // Open opens the state in dir, which is made if it does not exist. Its errors
 // are one of ErrLocked, ErrVersion, ErrDamaged, ErrFull, ErrAccess and ErrIO,
@@ -58,6 +55,9 @@ func (d *DB) open() error {
 	if err := d.checkPebbleFormat(); err != nil {
 		return err
 	}
+	if err := d.faults.guard("open", d.checkTables); err != nil {
+		return err
+	}
 	committed, err := d.readCommitted()
 	if err != nil {
 		return err
@@ -82,6 +82,7 @@ func (d *DB) open() error {
 		return err
 	}
 	d.pebble = <-opened
+	d.faults.opened.Store(true)
 	if err := d.faults.guard("open", d.load); err != nil {
 		return err
 	}
@@ -129,9 +130,9 @@ func (d *DB) pebbleOptions() *pebble.Options {
 		FS:   &gate{d.opts.FS, d.faults},
 		Lock: d.locked,
 		// Pebble takes the memory of its memtables out of the cache.
-		CacheSize:          d.opts.CacheBytes + 2*memTableBytes,
+		CacheSize:          d.opts.CacheBytes + 2*d.opts.WriteBytes,
 		FormatMajorVersion: pebbleFormat,
-		MemTableSize:       memTableBytes,
+		MemTableSize:       uint64(d.opts.WriteBytes),
 		Logger:             pebbleLogger{d.opts.Logger, d.faults},
 		EventListener:      d.faults.listener(func() { d.rotated.Store(true) }),
 	}
