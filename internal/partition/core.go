@@ -221,6 +221,9 @@ func (c *Core) seek(ctx context.Context) error {
 	if !c.Unfinished() || now-c.soughtMs < c.opts.SeekEveryMs {
 		return nil
 	}
+	if c.next[event.Predictions] < c.applied[event.Predictions] {
+		return nil // where the rest of what is to be read again belongs is not known yet
+	}
 	c.soughtMs = now
 	ranges := c.join.SeekRanges()
 	s := c.join.BeginSeek()

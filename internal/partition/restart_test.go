@@ -201,3 +201,22 @@ func TestRestartWithoutMemory(t *testing.T) {
 	handle(t, l.core, event.Predictions, l.log...)
 	l.want("3 candidates, 2 winners; impressions: 0 waiting, 0 unmatched; predictions: 0 duplicate, 0 late, next [3 2 -2]")
 }
+
+// Nothing is given up as long as predictions are to be read again: where they
+// are is known only afterwards.
+func TestRestartTwiceBeforeReadingAgain(t *testing.T) {
+	l := newLife(t)
+	l.prediction("a", 0)
+	l.commit()
+	log := l.log
+	l.log = nil
+	l.start()
+	l.impression(0, "a", 1)
+	l.impression(1, "nowhere", 500) // "a" is out of memory by now
+	l.commit()
+	l.start()
+	l.commit()
+	l.log = log
+	handle(t, l.core, event.Predictions, l.log...)
+	l.want("1 candidates, 1 winners; impressions: 1 waiting, 0 unmatched; predictions: 0 duplicate, 0 late, next [1 2 -2]")
+}
