@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
@@ -15,25 +14,7 @@ import (
 // guard calls f, and takes the process away if it came to its end meanwhile. A
 // failed fsync ends it: nobody knows what the disk holds then.
 func (w *world) guard(p *process, f func() error) {
-	err := func() (err error) {
-		defer func() {
-			e := recover()
-			if e == nil {
-				return
-			}
-			if text, ok := e.(string); ok && p.fs.syncFailed() && strings.Contains(text, errSync.Error()) {
-				p.broken = true
-				return
-			}
-			panic(e)
-		}()
-		return f()
-	}()
-	switch {
-	case p.fs.syncFailed():
-		p.broken = true
-	case p.dead() || err == nil || errors.Is(err, errReread):
-	default:
+	if err := f(); err != nil && !p.dead() {
 		w.failf("instance %d: %v", p.inst.id, err)
 	}
 	w.reap(p)
@@ -120,7 +101,9 @@ func (w *world) commit(p *process, h *held) {
 		w.faults[ZombieCommit]++
 	}
 	w.guard(p, func() error {
+		p.fs.committing(true)
 		err := h.core.Commit(p.ctx)
+		p.fs.committing(false)
 		if p.dead() {
 			return nil
 		}
@@ -158,7 +141,6 @@ func (w *world) publish(p *process, h *held, newestMs int64, us []aggregator.Ups
 	if !w.calm && w.chance(0.04) {
 		us = us[:w.rng.IntN(len(us)+1)]
 		w.faults[CutPublish]++
-		w.faults[CrashAnywhere]++
 		defer p.fs.crash()
 	}
 	zombie := w.isZombie(p, h)

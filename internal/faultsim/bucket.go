@@ -26,11 +26,10 @@ func (w *world) makeBucket() {
 		case p.fs.crashed():
 			return errBucket
 		case w.calm:
-		case w.chance(0.02):
+		case w.chance(0.08):
 			return errBucket
 		case w.chance(0.01):
 			w.faults[CrashInUpload]++
-			w.faults[CrashAnywhere]++
 			p.fs.crash()
 			p.cancel()
 			return errBucket

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -26,16 +27,19 @@ type faultFS struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
 	crashIn  int // writes and syncs until the crash, 0: none
-	failSync int // syncs of logs until one fails, 0: none
+	failSync int // syncs of logs in commits until one fails, 0: none
+	inCommit bool
 	failed   bool
 	torn     bool
+	atWrite  bool            // the crash was at a write or sync
 	synced   map[string]bool // files that were synced at least once
+	made     map[string]int  // when names appeared, as a count
 	base     *vfs.MemFS      // after the crash: what was synced
 	full     *vfs.MemFS      // after the crash: what was written
 }
 
 func newFaultFS(mem *vfs.MemFS, seed uint64) *faultFS {
-	return &faultFS{FS: mem, mem: mem, rng: rand.New(rand.NewPCG(seed, 0xd15c)), synced: map[string]bool{}}
+	return &faultFS{FS: mem, mem: mem, rng: rand.New(rand.NewPCG(seed, 0xd15c)), synced: map[string]bool{}, made: map[string]int{}}
 }
 
 // arm has the disk crash at the n-th write or sync from now on.
@@ -45,7 +49,15 @@ func (f *faultFS) arm(n int) {
 	f.crashIn = n
 }
 
-// armSync has the n-th sync of a log fail.
+// committing says whether a commit is under way. Elsewhere a log's fsync does
+// not fail: Pebble ends the whole process then.
+func (f *faultFS) committing(yes bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inCommit = yes
+}
+
+// armSync has the n-th sync of a log in a commit fail.
 func (f *faultFS) armSync(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,7 +96,8 @@ func (f *faultFS) due() bool {
 		return false
 	}
 	f.crashIn--
-	return f.crashIn == 0
+	f.atWrite = f.crashIn == 0
+	return f.atWrite
 }
 
 // op does an operation that changes the disk.
@@ -111,17 +124,19 @@ func (f *faultFS) file(name string, file vfs.File, err error) (vfs.File, error) 
 }
 
 func (f *faultFS) Create(name string, c vfs.DiskWriteCategory) (file vfs.File, err error) {
+	f.name(name, false)
 	err = f.op(func() error { file, err = f.FS.Create(name, c); return err })
-	f.forget(name)
 	return f.file(name, file, err)
 }
 
 func (f *faultFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (file vfs.File, err error) {
+	f.name(name, false)
 	err = f.op(func() error { file, err = f.FS.OpenReadWrite(name, c, opts...); return err })
 	return f.file(name, file, err)
 }
 
 func (f *faultFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (file vfs.File, err error) {
+	f.name(name, false)
 	err = f.op(func() error { file, err = f.FS.ReuseForWrite(old, name, c); return err })
 	return f.file(name, file, err)
 }
@@ -131,30 +146,49 @@ func (f *faultFS) OpenDir(name string) (vfs.File, error) {
 	return f.file(name, file, err)
 }
 
+// Removals do not count as writes: Pebble removes what it does not need at times
+// of its own choice.
+
 func (f *faultFS) Rename(old, name string) error {
+	f.name(name, f.wasSynced(old))
 	f.mu.Lock()
-	if f.synced[clean(old)] {
-		f.synced[clean(name)] = true
+	from, to := clean(old)+"/", clean(name)+"/"
+	for in, made := range f.made { // what is in a directory comes with it
+		if rest, ok := strings.CutPrefix(in, from); ok {
+			f.made[to+rest], f.synced[to+rest] = made, f.synced[in]
+		}
 	}
 	f.mu.Unlock()
 	return f.op(func() error { return f.FS.Rename(old, name) })
 }
 
 func (f *faultFS) Link(old, name string) error {
-	f.mu.Lock()
-	if f.synced[clean(old)] {
-		f.synced[clean(name)] = true
-	}
-	f.mu.Unlock()
+	f.name(name, f.wasSynced(old))
 	return f.op(func() error { return f.FS.Link(old, name) })
 }
 
-// Remove does not count: Pebble removes what it does not need at times of its
-// own choice.
-func (f *faultFS) forget(name string) {
+func (f *faultFS) MkdirAll(name string, mode os.FileMode) error {
+	for at := clean(name); at != "/"; at = path.Dir(at) {
+		if _, err := f.Stat(at); err != nil {
+			f.name(at, false)
+		}
+	}
+	return f.op(func() error { return f.FS.MkdirAll(name, mode) })
+}
+
+func (f *faultFS) wasSynced(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.synced, clean(name))
+	return f.synced[clean(name)]
+}
+
+// name notes that a name appears now.
+func (f *faultFS) name(name string, synced bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name = clean(name)
+	f.made[name] = len(f.made) + 1
+	f.synced[name] = synced
 }
 
 type faultFile struct {
@@ -198,7 +232,7 @@ func (f *faultFile) WriteAt(p []byte, at int64) (int, error) {
 func (f *faultFile) sync(do func() error) error {
 	if strings.HasSuffix(f.name, ".log") {
 		f.fs.mu.Lock()
-		if f.fs.failSync > 0 {
+		if f.fs.failSync > 0 && f.fs.inCommit {
 			if f.fs.failSync--; f.fs.failSync == 0 {
 				f.fs.failed = true
 			}
@@ -235,7 +269,11 @@ func (f *faultFS) remains(rng *rand.Rand, lose bool) (*vfs.MemFS, error) {
 	if !lose {
 		return f.full, nil
 	}
-	m := mixer{fs: f, rng: rng, entries: pick(rng, 0, 0.5, 0.9), cut: rng.IntN(3)}
+	m := mixer{fs: f, rng: rng, cut: rng.IntN(3)}
+	if f.mu.Lock(); rng.IntN(3) > 0 {
+		m.names = rng.IntN(len(f.made) + 1)
+	}
+	f.mu.Unlock()
 	if err := m.dir("/"); err != nil {
 		return nil, err
 	}
@@ -244,10 +282,12 @@ func (f *faultFS) remains(rng *rand.Rand, lose bool) (*vfs.MemFS, error) {
 
 // mixer adds to what was synced a part of what was not.
 type mixer struct {
-	fs      *faultFS
-	rng     *rand.Rand
-	entries float64 // how likely a new name is kept
-	cut     int     // 0: what was synced of a file; 1: some more; 2: pieces of it
+	fs  *faultFS
+	rng *rand.Rand
+	// names is how many of the new names are kept, the first ones: file systems
+	// with a journal keep them in their order.
+	names int
+	cut   int // 0: what was synced of a file; 1: some more; 2: pieces of it
 }
 
 func (m *mixer) dir(dir string) error {
@@ -263,7 +303,7 @@ func (m *mixer) dir(dir string) error {
 			return err
 		}
 		_, missing := m.fs.base.Stat(at)
-		if missing != nil && m.rng.Float64() >= m.entries {
+		if missing != nil && m.fs.madeAt(at) > m.names {
 			continue
 		}
 		if info.IsDir() {
@@ -285,6 +325,12 @@ func (m *mixer) dir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+func (f *faultFS) madeAt(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.made[name]
+}
+
 func (m *mixer) file(at string, missing bool) error {
 	full, err := read(m.fs.full, at)
 	if err != nil {
@@ -292,7 +338,7 @@ func (m *mixer) file(at string, missing bool) error {
 	}
 	var base []byte
 	switch {
-	case missing && m.fs.synced[at]:
+	case missing && m.fs.wasSynced(at):
 		base = full // its name was not synced, what is in it was
 	case !missing:
 		if base, err = read(m.fs.base, at); err != nil {

@@ -39,7 +39,7 @@ func (w *world) rebalance() {
 	w.note("generation %d: partitions of %v", g.generation, g.owner)
 	for _, i := range w.instances {
 		// The others are zombies as far as they have lost anything.
-		if i.proc != nil && !i.proc.busy && (w.calm || w.chance(0.6)) {
+		if i.proc != nil && !i.proc.busy && (w.calm || w.chance(0.5)) {
 			w.learn(i.proc)
 		}
 	}
@@ -64,7 +64,9 @@ func (w *world) learn(p *process) {
 				return
 			}
 		}
-		w.drop(p, h)
+		if p.held[h.partition] == h {
+			w.drop(p, h)
+		}
 	}
 	p.knows = w.group.generation
 	clear(p.pending)

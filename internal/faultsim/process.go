@@ -37,7 +37,6 @@ type process struct {
 	pending map[int32]uint64 // partitions to open, and the generation they come from
 	knows   uint64           // generation
 	busy    bool             // in a call that others interleave with
-	broken  bool             // has met an error that it cannot live with
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -57,7 +56,7 @@ type held struct {
 }
 
 // dead reports whether the process has come to its end, in a call or after it.
-func (p *process) dead() bool { return p.broken || p.fs.crashed() }
+func (p *process) dead() bool { return p.fs.crashed() || p.fs.syncFailed() }
 
 func (p *process) all() []*held {
 	var out []*held
@@ -182,10 +181,7 @@ func (w *world) drop(p *process, h *held) {
 		closeQuietly(h.db, nil)
 		return
 	}
-	switch err := h.core.Close(); {
-	case p.fs.syncFailed():
-		p.broken = true
-	case err != nil && !p.dead():
+	if err := h.core.Close(); err != nil && !p.dead() {
 		w.failf("instance %d, partition %d: close: %v", p.inst.id, h.partition, err)
 	}
 }
@@ -199,6 +195,14 @@ func (w *world) reap(p *process) {
 	lose := w.chance(0.6)
 	if lose {
 		w.faults[LostWrites]++
+	}
+	switch {
+	case p.fs.syncFailed():
+		w.faults[SyncError]++
+	case p.fs.atWrite:
+		w.faults[CrashAtWrite]++
+	default:
+		w.faults[CrashAnywhere]++
 	}
 	if p.fs.torn {
 		w.faults[TornWrite]++

@@ -11,7 +11,7 @@ func (w *world) disturb() {
 	for _, i := range w.instances {
 		w.start(i)
 	}
-	for range 40 + w.rng.IntN(160) {
+	for range 60 + w.rng.IntN(240) {
 		w.step()
 		w.reapAll()
 	}
@@ -26,32 +26,32 @@ func (w *world) reapAll() {
 }
 
 func (w *world) step() {
-	switch n := w.rng.IntN(100); {
-	case n < 12:
+	switch n := w.rng.IntN(200); {
+	case n < 20:
 		w.produce(1 + w.rng.IntN(20))
-	case n < 15:
+	case n < 28:
 		w.rebalance()
-	case n < 18:
+	case n < 34:
 		if p := w.anyProcess(nil); p != nil {
 			w.learn(p)
 		}
-	case n < 20:
+	case n < 36:
 		w.crash()
-	case n < 26:
+	case n < 43:
 		w.arm()
-	case n < 32:
+	case n < 57:
 		if i := pick(w.rng, w.instances...); i.proc == nil {
 			w.start(i)
 		}
-	case n < 33:
+	case n < 58:
 		w.loseDisk()
-	case n < 36:
+	case n < 64:
 		w.compactTopic()
-	case n < 41:
+	case n < 72:
 		w.landSome(20)
-	case n < 42:
+	case n < 73:
 		w.damage()
-	case n < 44:
+	case n < 77:
 		w.nowMs += w.rng.Int64N(7_200_000)
 	default:
 		if p := w.anyProcess(nil); p != nil {
@@ -95,7 +95,7 @@ func (w *world) act(p *process) {
 		w.commit(p, h)
 	case n < 16:
 		w.read(p, w.rng.IntN(100))
-	case n < 18:
+	case n < 17:
 		w.reconcile(p, h)
 	case n < 19:
 		w.upload(p, h)
@@ -130,7 +130,6 @@ func (w *world) interleave(p *process) {
 // crash ends a process between two writes.
 func (w *world) crash() {
 	if p := w.anyProcess(nil); p != nil {
-		w.faults[CrashAnywhere]++
 		p.fs.crash()
 		w.reap(p)
 	}
