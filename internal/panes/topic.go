@@ -167,7 +167,11 @@ func (t *Topic) ensure(ctx context.Context) (partitions int, err error) {
 // with its retention, in those instances first that started last.
 func (t *Topic) checkPolicy(info consumer.TopicInfo) error {
 	policy, known := info.Settings["cleanup.policy"]
-	if !known || policy == "compact" {
+	if !known {
+		t.log.Warn("panes: the broker does not tell the topic's settings; allow DescribeConfigs, or make sure of cleanup.policy=compact", "topic", t.opts.Topic)
+		return nil
+	}
+	if policy == "compact" {
 		return nil
 	}
 	return fmt.Errorf("topics.panes: %q has cleanup.policy=%s, panes would be lost; set cleanup.policy=compact on it, or delete it to have it made anew: %w",

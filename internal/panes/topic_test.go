@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 )
@@ -22,6 +24,25 @@ func TestTopicNotCompacted(t *testing.T) {
 		err := <-i.result
 		if !errors.Is(err, ErrNotCompacted) || !strings.Contains(err.Error(), topicName) || !strings.Contains(err.Error(), "cleanup.policy=delete") {
 			t.Errorf("Run = %v, want ErrNotCompacted that names the topic and its policy", err)
+		}
+	})
+}
+
+// Where the broker does not tell the settings, one line says what to look at.
+func TestSettingsUnknown(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			w.cluster.KeepControl()
+			res := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+			r := kmsg.NewDescribeConfigsResponseResource()
+			r.ErrorCode, r.ResourceType, r.ResourceName = kerr.TopicAuthorizationFailed.Code, kmsg.ConfigResourceTypeTopic, topicName
+			res.Resources = append(res.Resources, r)
+			return res, nil, true
+		})
+		i := w.start(w.options())
+		w.eventually("ready", i.Ready)
+		if n := w.log.count("cleanup.policy=compact"); n != 1 {
+			t.Errorf("%d lines say that the policy is not known, want 1", n)
 		}
 	})
 }
