@@ -105,13 +105,14 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 	}
 	c.stats.Generations.Add(1)
 	now := seat{member: gen.MemberID, generation: gen.ID}
+	offsets := &groupOffsets{ctx: base, client: c.client, group: c.options.Group, seat: now, stats: &c.stats, problems: c.problems, topics: c.options.Topics}
 	if err := c.assign(ctx, base, ended, now, assignedPartitions(gen)); errors.Is(err, errRejoin) {
+		c.standStill(base, offsets)
 		return nil
 	} else if err != nil {
 		return err
 	}
 	c.log.Info("kafka: partitions assigned", "group", gen.GroupID, "generation", gen.ID, "partitions", len(c.live()))
-	offsets := &groupOffsets{ctx: base, client: c.client, group: c.options.Group, seat: now, stats: &c.stats, problems: c.problems, topics: c.options.Topics}
 	tick := time.NewTicker(c.options.CommitInterval)
 	defer tick.Stop()
 	for {
@@ -141,24 +142,22 @@ func (c *Consumer) serve(ctx, base, ended context.Context, gen *kafka.Generation
 			c.log.Info("kafka: the number of partitions has changed")
 		case <-ended.Done():
 		}
-		if c.lostSeat(base, now) {
-			return nil
-		}
-		c.pauseWorkers(base)
-		offsets.final(c.live())
+		c.standStill(base, offsets)
 		return nil
 	}
 }
 
-// lostSeat finds out, at the end of a generation, whether it has ended because
-// the group goes on without us, and then drops the workers. When it cannot
-// know, the next generation's number tells.
-func (c *Consumer) lostSeat(base context.Context, s seat) bool {
+// standStill ends a generation: the workers commit and wait for the next one.
+// If the generation has ended because the group goes on without us, they are
+// dropped instead; when that cannot be known, the next one's number tells.
+func (c *Consumer) standStill(base context.Context, offsets *groupOffsets) {
 	ctx, cancel := context.WithTimeout(base, leavePatience)
 	defer cancel()
-	err := c.client.current(ctx, c.options.Group, s, nil)
+	err := c.client.current(ctx, c.options.Group, offsets.seat, nil)
 	if !errors.Is(err, ErrFenced) {
-		return false
+		c.pauseWorkers(base)
+		offsets.final(c.live())
+		return
 	}
 	if workers := c.live(); len(workers) > 0 {
 		c.log.Warn("kafka: the group has gone on without this member (was it stopped, or cut off?); what is not committed is read again",
@@ -166,5 +165,4 @@ func (c *Consumer) lostSeat(base context.Context, s seat) bool {
 		c.setAssigned(false)
 		c.dropWorkers(base, workers)
 	}
-	return true
 }
