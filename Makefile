@@ -76,6 +76,9 @@ docs: generate ## The same.
 bench: build ## Measure candidates and records per CPU-second on a real broker, beside the floor.
 	@$(GO) run ./internal/loadbench -binary bin/rampgauge $(BENCHFLAGS)
 
+chaos: build ## Kill, freeze and move instances on a real broker, and compare the numbers.
+	@$(GO) run ./internal/chaos -binary bin/rampgauge $(CHAOSFLAGS)
+
 clean: ## Remove what was built, but for the tools.
 	@rm -rf bin
 
@@ -88,4 +91,4 @@ $(GOVULNCHECK):
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench clean
+.PHONY: help test $(STEPS) generate docs bench chaos clean

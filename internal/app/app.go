@@ -7,6 +7,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -69,7 +70,7 @@ const flushPatience = 3 * time.Second
 
 // Run runs the service until ctx is cancelled, then commits and leaves within
 // ten seconds.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) (err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -81,11 +82,18 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	kafka.Logger = o.Logger
+	checkpoints, closeCheckpoints, err := openCheckpoints(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeCheckpoints()) }()
+	var cores *cores
 	topic := panes.New(panes.Options{
-		Kafka: kafka, Topic: c.Topics.Panes.Name, Merged: merged, Levels: aggregatorOptions(c, o.EachDimension).Levels, Logger: o.Logger,
+		CaughtUp: func(source int32) bool { return cores.caughtUp(source) },
+		Kafka:    kafka, Topic: c.Topics.Panes.Name, Merged: merged, Levels: aggregatorOptions(c, o.EachDimension).Levels, Logger: o.Logger,
 	})
 	p := newPipeline(merged, topic, counters, o.Now)
-	cores := newCores(&o, merged, topic, p)
+	cores = newCores(&o, merged, topic, p, checkpoints)
 	kafka.NewHandler = cores.handler
 	kafka.Held = cores.held
 	in, err := consumer.New(kafka)
@@ -102,8 +110,8 @@ func Run(ctx context.Context, o Options) error {
 	server := api.New(api.Options{
 		Merged: merged, Pipeline: p, Counters: counters, Logger: o.Logger,
 		Experiments: settings.experiments, Reload: settings.reload, Config: settings.masked,
-		AttributionWindow: c.Join.AttributionWindow,
-		Version:           o.Version, Revision: o.Revision, Instance: instance(listener.Addr()),
+		AttributionWindow: c.Join.AttributionWindow, Owned: p.owns,
+		Version: o.Version, Revision: o.Revision, Instance: instance(listener.Addr()),
 	})
 
 	g, ctx := errgroup.WithContext(ctx)

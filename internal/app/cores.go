@@ -17,6 +17,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/join"
+	"github.com/rampgauge/rampgauge/internal/checkpoint"
 	"github.com/rampgauge/rampgauge/internal/durable"
 	"github.com/rampgauge/rampgauge/internal/panes"
 	"github.com/rampgauge/rampgauge/internal/partition"
@@ -27,18 +28,26 @@ import (
 // below its offsets, and as good later as it was, whoever has read the
 // partition in between.
 type cores struct {
-	o        *Options
-	merged   *aggregator.Merged
-	topic    *panes.Topic
-	pipeline *pipeline
-	durable  durable.Options
+	o           *Options
+	merged      *aggregator.Merged
+	topic       *panes.Topic
+	pipeline    *pipeline
+	checkpoints *checkpoint.Store // nil: none are made
+	durable     durable.Options
 
 	mu   sync.Mutex
-	open map[int32]bool
+	open map[int32]*opened
+	seen map[int32]uint64 // newest epoch of a partition that the panes topic has shown
 }
 
-func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipeline) *cores {
-	c := &cores{o: o, merged: merged, topic: topic, pipeline: p, open: map[int32]bool{}}
+// opened is what is known of a partition that is open here.
+type opened struct {
+	ends     [event.NumStreams]int64 // of the topics when first known; -1: not known yet
+	caughtUp bool                    // all that was there at the start is counted
+}
+
+func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipeline, s *checkpoint.Store) *cores {
+	c := &cores{o: o, merged: merged, topic: topic, pipeline: p, checkpoints: s, open: map[int32]*opened{}, seen: map[int32]uint64{}}
 	if o.InMemory {
 		c.durable = durable.InMemory()
 	}
@@ -59,10 +68,11 @@ func (c *cores) dir(number int32) string {
 
 // handler opens the state of a partition and its core.
 func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Handler, error) {
-	o := c.durable
-	o.MemoryBytes = c.memory() / 2
-	db, err := durable.Open(c.dir(a.Partition), o)
+	db, err := c.openState(a.Partition)
 	if err != nil {
+		return nil, err
+	}
+	if db, err = c.moveHere(ctx, &a, db); err != nil {
 		return nil, err
 	}
 	h, err := c.openOn(ctx, &a, db)
@@ -71,32 +81,57 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 	}
 	c.pipeline.begin(a.Partition, h.Report())
 	c.mu.Lock()
-	c.open[a.Partition] = true
+	c.open[a.Partition] = &opened{ends: [event.NumStreams]int64{-1, -1, -1}}
 	c.mu.Unlock()
 	return h, nil
 }
 
-func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, state partition.State) (*handler, error) {
+func (c *cores) openState(number int32) (*durable.DB, error) {
+	o := c.durable
+	o.MemoryBytes = c.memory() / 2
+	return durable.Open(c.dir(number), o)
+}
+
+// openOn opens the core on its state, under an epoch that is newer than all
+// that are known of the partition.
+func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, db *durable.DB) (*handler, error) {
 	place := c.dir(a.Partition)
-	stored, err := partition.ReadStored(state.Meta())
+	stored, err := partition.ReadStored(db.Meta())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
-	epoch, err := claim(stored.Epoch, a.Generation, func() error { return a.Current(ctx, stored.Applied) })
+	epoch, err := c.claim(ctx, a, stored)
 	if err != nil {
-		return nil, fmt.Errorf("partition %d: %w", a.Partition, err)
+		return nil, err
 	}
-	h := &handler{partition: a.Partition, source: c.topic.Open(a.Partition, epoch, nil)}
-	h.closed = func() { c.closed(a.Partition) }
+	h := &handler{partition: a.Partition, source: c.topic.Open(a.Partition, epoch, a.Wake), log: c.o.Logger}
+	h.closed = func() { c.closed(a.Partition, h.source.Newer()) }
+	if c.checkpoints != nil {
+		h.checkpoints = &checkpointer{
+			db: db, owner: c.checkpoints.Owner(a.Partition, epoch), log: c.o.Logger, partition: a.Partition,
+			dir: place + ".checkpoint", every: c.o.Config.State.Checkpoint.Interval, now: c.o.Now,
+		}
+	}
 	po := c.options(a)
 	po.Epoch = epoch
 	po.Prepare = h.source.Prepare
 	po.Publish = func(_ int32, newestMs int64, upserts []aggregator.Upsert) { h.source.Publish(newestMs, upserts) }
-	if h.Core, err = partition.Open(po, state); err != nil {
+	if h.Core, err = partition.Open(po, db); err != nil {
 		h.source.Close()
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
 	return h, nil
+}
+
+func (c *cores) claim(ctx context.Context, a *consumer.Assignment, stored partition.Stored) (uint64, error) {
+	c.mu.Lock()
+	seen := max(stored.Epoch, c.seen[a.Partition])
+	c.mu.Unlock()
+	epoch, err := claim(seen, a.Generation, func() error { return a.Current(ctx, stored.Applied) })
+	if err != nil {
+		return 0, fmt.Errorf("partition %d: %w", a.Partition, err)
+	}
+	return epoch, nil
 }
 
 // memory is what one partition's join may take.
@@ -132,6 +167,34 @@ func (c *cores) options(a *consumer.Assignment) partition.Options {
 	return po
 }
 
+// caughtUp reports whether a partition has counted what was on its topics when
+// it was opened.
+func (c *cores) caughtUp(number int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.open[number]
+	if o == nil {
+		return false
+	}
+	if o.caughtUp {
+		return true
+	}
+	known := 0
+	for _, l := range c.pipeline.consumer.Lag() {
+		if l.Partition != number || l.End < 0 {
+			continue
+		}
+		if o.ends[l.Stream] < 0 {
+			o.ends[l.Stream] = l.End
+		}
+		if max(l.Position, 0) >= o.ends[l.Stream] {
+			known++
+		}
+	}
+	o.caughtUp = known == int(event.NumStreams)
+	return o.caughtUp
+}
+
 // held lists the partitions whose state lies here.
 func (c *cores) held() []int32 {
 	held := c.onDisk()
@@ -163,9 +226,10 @@ func (c *cores) onDisk() []int32 {
 	return out
 }
 
-func (c *cores) closed(number int32) {
+func (c *cores) closed(number int32, newer uint64) {
 	c.mu.Lock()
 	delete(c.open, number)
+	c.seen[number] = max(c.seen[number], newer)
 	c.mu.Unlock()
 	c.pipeline.forget(number)
 }

@@ -56,7 +56,7 @@ func newTestCores(t *testing.T, dir string) *cores {
 		}
 	})
 	p := newPipeline(m, topic, telemetry.New(), o.Now)
-	c := newCores(o, m, topic, p)
+	c := newCores(o, m, topic, p, nil)
 	opts.NewHandler, opts.Held = c.handler, c.held
 	in, err := consumer.New(opts)
 	if err != nil {
@@ -77,7 +77,7 @@ var errZombie = errors.New("not the group's generation")
 func open(t *testing.T, c *cores, number, generation int32) (consumer.Handler, error) {
 	t.Helper()
 	return c.handler(t.Context(), consumer.Assignment{
-		Partition: number, Generation: generation, Letters: &letterBox{}, Alive: func() {},
+		Partition: number, Generation: generation, Letters: &letterBox{}, Alive: func() {}, Wake: func() {},
 		Current: func(context.Context, [event.NumStreams]int64) error { return errZombie },
 	})
 }

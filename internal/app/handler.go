@@ -3,19 +3,22 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/internal/panes"
 	"github.com/rampgauge/rampgauge/internal/partition"
 )
 
-// handler is a core and its way to the panes topic. It implements
-// consumer.Handler.
+// handler is a core, its way to the panes topic, and its checkpoints. It
+// implements consumer.Handler.
 type handler struct {
 	*partition.Core
-	partition int32
-	source    *panes.Source
-	closed    func()
+	partition   int32
+	source      *panes.Source
+	checkpoints *checkpointer // nil: none are made
+	log         *slog.Logger
+	closed      func()
 }
 
 // Commit implements consumer.Handler.
@@ -23,7 +26,13 @@ func (h *handler) Commit(ctx context.Context) error {
 	if h.source.Fenced() {
 		return fmt.Errorf("partition %d: the panes topic has a newer owner: %w", h.partition, consumer.ErrFenced)
 	}
-	return h.Core.Commit(ctx)
+	if err := h.Core.Commit(ctx); err != nil {
+		return err
+	}
+	if h.checkpoints != nil {
+		return h.checkpoints.committed(ctx, h.Version())
+	}
+	return nil
 }
 
 // Unfinished implements consumer.Handler: what the topic holds is yet to be
@@ -36,6 +45,9 @@ func (h *handler) Unfinished() bool {
 // Close implements consumer.Handler.
 func (h *handler) Close() error {
 	defer h.closed()
+	if h.checkpoints != nil {
+		h.checkpoints.stop()
+	}
 	h.source.Close()
 	return h.Core.Close()
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,12 @@ func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 		}
 	}
 	return s, err
+}
+
+// owns reports whether this instance exposes an experiment's gauges.
+func (p *pipeline) owns(experiment string) bool {
+	n := p.partitions()
+	return n == 0 || slices.Contains(p.consumer.Assigned(), aggregator.Home(experiment, n))
 }
 
 // Ready implements api.Pipeline.

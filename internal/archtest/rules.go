@@ -44,7 +44,7 @@ var allowedImports = map[string]imports{
 	// The only ones that wire.
 	"internal/app": {
 		code: []string{
-			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/config", "internal/durable",
+			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/checkpoint", "internal/config", "internal/durable",
 			"internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition", "internal/simulate", "internal/telemetry",
 		},
 	},
@@ -57,6 +57,7 @@ var allowedImports = map[string]imports{
 	"consumer/event/eventtest":           {code: []string{"consumer/event", "consumer/event/eventpb"}},
 	"internal/archtest":                  {},
 	"internal/checkpoint/checkpointtest": {code: []string{"internal/checkpoint"}},
+	"internal/chaos":                     {code: []string{"consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
 	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",

@@ -31,13 +31,13 @@ func TestBrokerKilledInMidRun(t *testing.T) {
 	want := l.expected(t)
 	path := summaryPath(want.Experiment, "slot")
 
-	cfg := configOnKafka(broker, "calm")
+	cfg := configOnKafka(t, broker, "calm")
 	produceFiles(t, cfg, l.dir)
 	s := startService(t, cfg, nil)
 	s.caughtUp()
 	calm := s.get(path)
 
-	cfg = configOnKafka(broker, "killed")
+	cfg = configOnKafka(t, broker, "killed")
 	// A week in about five seconds, so that the broker dies in the middle.
 	produced := make(chan error, 1)
 	go func() {
@@ -82,8 +82,10 @@ func TestBrokerKilledInMidRun(t *testing.T) {
 }
 
 // configOnKafka names topics and a group by a prefix of their own.
-func configOnKafka(broker *kafkatest.Real, prefix string) config.Config {
+func configOnKafka(t *testing.T, broker *kafkatest.Real, prefix string) config.Config {
+	t.Helper()
 	cfg := config.Default()
+	cfg.State.Dir = t.TempDir()
 	setFormat(&cfg, event.Protobuf)
 	cfg.Kafka.Brokers, cfg.Kafka.Group = broker.Brokers(), prefix
 	for _, name := range []*string{

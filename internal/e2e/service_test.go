@@ -33,6 +33,7 @@ const servicePartitions = 3
 func startBroker(t testing.TB, f event.Format) config.Config {
 	t.Helper()
 	cfg := config.Default()
+	cfg.State.Dir = t.TempDir()
 	setFormat(&cfg, f)
 	cfg.Web.Listen = "127.0.0.1:0"
 	cfg.Aggregation.CommitInterval = 100 * time.Millisecond

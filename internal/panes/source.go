@@ -23,6 +23,7 @@ type Source struct {
 	synced     atomic.Bool // the topic has been read up to where it ended after the epoch began
 	reconciled atomic.Bool // what is published is what the state holds, but for what is queued
 	fenced     atomic.Bool // a newer owner has been seen
+	newer      atomic.Uint64
 
 	mu       sync.Mutex
 	watching bool
@@ -182,6 +183,9 @@ func (s *Source) Asks() bool {
 // zombie, and publishes nothing any more.
 func (s *Source) Fenced() bool { return s.fenced.Load() }
 
+// Newer is the newest epoch seen of the source, 0 while none was newer than ours.
+func (s *Source) Newer() uint64 { return s.newer.Load() }
+
 // Published is the version up to which all that was handed to Publish is on the
 // topic; ok is false before the source has been compared with it.
 func (s *Source) Published() (v aggregator.Version, ok bool) {
@@ -221,6 +225,7 @@ func (s *Source) paid(sequence uint64) {
 // note is called by the reader for a record of this source.
 func (s *Source) note(c aggregator.CellPane, v aggregator.Version, standing aggregator.Standing) {
 	if v.Epoch > s.epoch {
+		s.newer.Store(max(s.newer.Load(), v.Epoch)) // the reader alone writes it
 		if s.fenced.CompareAndSwap(false, true) {
 			s.t.log.Warn("panes: another instance owns the partition now; nothing more of ours is published",
 				"partition", s.number, "epoch", s.epoch, "newer", v.Epoch)

@@ -261,6 +261,9 @@ func (c *Core) Reconcile(published iter.Seq2[aggregator.CellPane, aggregator.Ver
 // older owner has published something since Reconcile.
 func (c *Core) Correct(p aggregator.CellPane) { c.agg.Correct(p) }
 
+// Version is that of the last commit.
+func (c *Core) Version() aggregator.Version { return c.agg.Version() }
+
 // Republish makes the next Commit publish everything, for a reader that starts anew.
 func (c *Core) Republish() { c.agg.Republish() }
 

@@ -33,6 +33,7 @@ const metaFormat = 1
 type meta struct {
 	Format   int
 	Epoch    uint64
+	Sequence uint64 // of commits, within the epoch and over all of them
 	Settings string
 	// Applied are the offsets below which records have been counted, and Retain
 	// that of the oldest prediction that memory needs.
@@ -168,7 +169,7 @@ func (c *Core) store(upserts []aggregator.Upsert) error {
 		return err
 	}
 	m := meta{
-		Format: metaFormat, Epoch: c.opts.Epoch, Settings: c.settings,
+		Format: metaFormat, Epoch: c.opts.Epoch, Sequence: c.agg.Version().Sequence, Settings: c.settings,
 		Applied: c.next, Retain: c.next[event.Predictions],
 		Consumed: c.report.Consumed, Dead: c.report.Dead, DeadBy: c.report.DeadBy,
 		Expired: c.agg.Expired(), Join: c.join.Saved(),
