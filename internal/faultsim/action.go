@@ -109,8 +109,7 @@ func (w *world) commit(p *process, h *held) {
 		}
 		if errors.Is(err, errReread) {
 			w.note("%d: partition %d is given up: %v", p.inst.id, h.partition, err)
-			w.drop(p, h)
-			p.pending[h.partition] = p.knows // the worker begins again
+			w.leave(p, h)
 			return nil
 		}
 		if err == nil {

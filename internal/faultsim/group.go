@@ -1,14 +1,24 @@
 package faultsim
 
+import "slices"
+
 // group is the consumer group: who has which partition by the newest
 // generation, whether they know it or not.
 type group struct {
 	generation uint64
-	owner      []int // instance by partition, -1: none
+	owner      []int   // instance by partition, -1: none
+	owners     [][]int // the same of all generations so far
+	opened     map[assignment]bool
+}
+
+// assignment is what a process was given once.
+type assignment struct {
+	partition  int32
+	generation uint64
 }
 
 func newGroup(partitions int) group {
-	g := group{owner: make([]int, partitions)}
+	g := group{owner: make([]int, partitions), owners: [][]int{nil}, opened: map[assignment]bool{}}
 	for i := range g.owner {
 		g.owner[i] = -1
 	}
@@ -36,6 +46,7 @@ func (w *world) rebalance() {
 			g.owner[p] = pick(w.rng, up...)
 		}
 	}
+	g.owners = append(g.owners, slices.Clone(g.owner))
 	w.note("generation %d: partitions of %v", g.generation, g.owner)
 	for _, i := range w.instances {
 		// The others are zombies as far as they have lost anything.
@@ -54,7 +65,7 @@ func (w *world) learn(p *process) {
 	next := p.knows+1 == w.group.generation
 	for _, h := range p.all() {
 		mine := w.group.owner[h.partition] == p.inst.id
-		if mine && next {
+		if mine && next && !h.ghost {
 			continue // nobody else has had it
 		}
 		if !mine && next && !w.calm && w.chance(0.5) {
@@ -79,5 +90,30 @@ func (w *world) learn(p *process) {
 
 // isZombie reports whether somebody else has the partition by now.
 func (w *world) isZombie(p *process, h *held) bool {
-	return w.group.owner[h.partition] != p.inst.id
+	return h.ghost || w.group.owner[h.partition] != p.inst.id
+}
+
+// ghost is a generation in which an instance was given a partition and did not
+// come to open it, if there is one: of a process that was stopped before, and
+// goes on now.
+func (w *world) ghost(p *process, number int32) (generation uint64, ok bool) {
+	var old []uint64
+	for g, owners := range w.group.owners[:p.knows] {
+		if len(owners) > 0 && owners[number] == p.inst.id && !w.group.opened[assignment{number, uint64(g)}] {
+			old = append(old, uint64(g))
+		}
+	}
+	if len(old) == 0 {
+		return 0, false
+	}
+	return pick(w.rng, old...), true
+}
+
+// leave has a process that cannot go on with a partition join the group anew.
+func (w *world) leave(p *process, h *held) {
+	w.drop(p, h)
+	w.rebalance()
+	if !p.dead() {
+		w.learn(p)
+	}
 }

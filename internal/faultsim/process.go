@@ -50,6 +50,7 @@ type held struct {
 	owner      *checkpoint.Owner
 	sequence   uint64 // of checkpoints
 	reconciled bool
+	ghost      bool                    // of an older generation than the process knows
 	next       [event.NumStreams]int64 // to be fetched
 	report     partition.Report
 	inFlight   *[]message
@@ -88,6 +89,14 @@ func (w *world) start(i *instance) {
 // open takes up a partition that the process was given.
 func (w *world) open(p *process, number int32, epoch uint64) {
 	delete(p.pending, number)
+	ghost := false
+	if !w.calm && w.chance(0.1) {
+		if old, ok := w.ghost(p, number); ok {
+			p.pending[number] = epoch
+			epoch, ghost = old, true
+		}
+	}
+	w.group.opened[assignment{number, epoch}] = true
 	dir := fmt.Sprintf("p%d", number)
 	owner := (*checkpoint.Owner)(nil)
 	if p.store != nil {
@@ -105,8 +114,8 @@ func (w *world) open(p *process, number int32, epoch uint64) {
 	if err != nil {
 		w.failf("instance %d, partition %d, epoch %d: %v", p.inst.id, number, epoch, err)
 	}
-	w.checkKept(p, number, db, restored)
-	h := &held{partition: number, epoch: epoch, db: db, owner: owner, inFlight: new([]message)}
+	before := w.checkKept(p, number, db, restored)
+	h := &held{partition: number, epoch: epoch, db: db, owner: owner, ghost: ghost, inFlight: new([]message)}
 	h.core, err = partition.Open(w.coreOptions(p, h), db)
 	switch {
 	case p.dead():
@@ -120,26 +129,35 @@ func (w *world) open(p *process, number int32, epoch uint64) {
 	case err != nil:
 		w.failf("instance %d, partition %d, epoch %d: %v", p.inst.id, number, epoch, err)
 	}
+	if before > epoch {
+		w.failf("instance %d, partition %d: epoch %d took a state that epoch %d has had", p.inst.id, number, epoch, before)
+	}
+	w.keep(p, h)
 	h.next = h.core.Offsets()
 	p.held[number] = h
+	if ghost {
+		delete(p.pending, number) // until the process hears of the group again
+	}
 	w.note("%d: open of partition %d, epoch %d, from %v%s", p.inst.id, number, epoch, h.next, restored)
 }
 
-// checkKept fails when a commit that had returned did not survive.
-func (w *world) checkKept(p *process, number int32, db *durable.DB, restored string) {
+// checkKept fails when a commit that had returned did not survive. It returns
+// the epoch that has had the state.
+func (w *world) checkKept(p *process, number int32, db *durable.DB, restored string) uint64 {
 	stored, err := partition.ReadStored(db.Meta())
 	if err != nil {
 		w.failf("instance %d, partition %d: %v", p.inst.id, number, err)
 	}
 	want, ok := p.inst.committed[number]
 	if restored != "" || !ok {
-		return
+		return stored.Epoch
 	}
 	for s := range want {
 		if stored.Applied[s] < want[s] {
 			w.failf("instance %d, partition %d: a commit is lost: applied %v, had %v", p.inst.id, number, stored.Applied, want)
 		}
 	}
+	return stored.Epoch
 }
 
 func (w *world) coreOptions(p *process, h *held) partition.Options {

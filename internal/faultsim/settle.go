@@ -31,6 +31,7 @@ func (w *world) settle() {
 		}
 	}
 	w.rebalance()
+	w.reapAll()
 	for round := 0; ; round++ {
 		if round == 60 {
 			w.failf("the world does not come to rest")

@@ -101,8 +101,7 @@ func (w *world) act(p *process) {
 		w.upload(p, h)
 	default:
 		if w.chance(0.2) {
-			w.drop(p, h) // a worker that ends, and begins again
-			p.pending[h.partition] = p.knows
+			w.leave(p, h)
 		}
 	}
 }

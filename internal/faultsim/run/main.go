@@ -23,6 +23,7 @@ type options struct {
 	history      bool // print the history of every world
 	keep         bool // go on after a difference
 	quiet        bool
+	mutations    bool // find planted bugs instead
 }
 
 func main() {
@@ -32,9 +33,19 @@ func main() {
 	flag.BoolVar(&o.history, "history", false, "print what happened in every world")
 	flag.BoolVar(&o.keep, "keep-going", false, "go on after a difference, and list the seeds of all")
 	flag.BoolVar(&o.quiet, "quiet", false, "print nothing but a difference")
+	flag.BoolVar(&o.mutations, "mutations", false, "build the simulator with one planted bug after another, and find each; run it at the root of the module")
 	flag.Parse()
 	debug.SetGCPercent(400)
-	if !run(&o) {
+	ok, err := true, error(nil)
+	if o.mutations {
+		ok, err = findAll(&o)
+	} else {
+		ok = run(&o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faultsim:", err)
+	}
+	if err != nil || !ok {
 		os.Exit(1)
 	}
 }
