@@ -2,10 +2,6 @@ package durable_test
 
 import (
 	"math/rand/v2"
-	"os"
-	"runtime"
-	"slices"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -28,14 +24,10 @@ type load struct {
 }
 
 func newLoad() *load {
-	l := &load{
+	return &load{
 		row: *makeRow(rand.New(rand.NewPCG(1, 2)), join.ID{}, 0), ms: 1_790_000_000_000,
 		perSecond: 2000, lateOf: 100, convertOf: 20, recent: 600_000, commitRows: 10_000,
 	}
-	if os.Getenv("NOCONV") != "" {
-		l.convertOf = 0
-	}
-	return l
 }
 
 // mix makes an id of a number, so that old ones can be named again.
@@ -121,9 +113,6 @@ func BenchmarkCommit(b *testing.B) {
 				spent += cpu() - before
 				wall += time.Since(start)
 				bytes = db.DiskBytes()
-				if testing.Verbose() {
-					b.Log("\n" + durable.Metrics(db))
-				}
 				if err := db.Close(); err != nil {
 					b.Fatal(err)
 				}
@@ -137,8 +126,7 @@ func BenchmarkCommit(b *testing.B) {
 
 func openBench(b *testing.B, dir string) *durable.DB {
 	b.Helper()
-	mem, _ := strconv.ParseInt(os.Getenv("MEM"), 10, 64)
-	db, err := durable.Open(dir, durable.Options{MemoryBytes: mem})
+	db, err := durable.Open(dir, durable.Options{MemoryBytes: 48 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -152,6 +140,3 @@ func settle(b *testing.B, db *durable.DB) {
 		b.Fatal(err)
 	}
 }
-
-var _ = slices.Sort[[]int]
-var _ = runtime.GC

@@ -62,7 +62,8 @@ func (d *DB) freeChunk(i uint32) {
 // closeChunk notes what a chunk holds, and lists it if it should be packed anew.
 func (d *DB) closeChunk(b *bucket, i uint32, rows, bytes int, live uint64, flags chunkFlags) {
 	c := &d.chunks[i]
-	c.n, c.flags, c.live = uint8(rows), flags, live
+	c.n, c.flags, c.live, c.bytes = uint8(rows), flags, live, uint32(bytes)
+	d.storedBytes += int64(bytes)
 	b.stored += rows
 	b.live += c.liveRows()
 	switch {
@@ -84,6 +85,7 @@ func (d *DB) replace(b *bucket, i uint32, ord int) error {
 	listed := c.flags&(chunkOpen|chunkSparse) != 0
 	if c.live == 0 {
 		b.stored -= int(c.n)
+		d.storedBytes -= int64(c.bytes)
 		err := d.batch.Delete(d.chunkKey(kindRows, c.bucket, c.seq), nil)
 		if !listed {
 			d.freeChunk(i) // else it is once its list is looked through

@@ -32,6 +32,7 @@ func (d *DB) commit(meta []byte, panes []partition.Pane) error {
 				return d.faults.explain("commit", err)
 			}
 		}
+		d.reclaimer.dropped(d.dropFrom, d.dropTo)
 		d.dropFrom, d.dropTo = 0, 0
 	}
 	if d.evictedStored != d.evictedMs {
@@ -68,6 +69,7 @@ func (d *DB) commit(meta []byte, panes []partition.Pane) error {
 	d.meta = append(d.meta[:0], meta...)
 	d.cache.reset()
 	d.shrink()
+	d.reclaim()
 	return nil
 }
 
@@ -157,7 +159,6 @@ func (p *packer) close() error {
 	c := &d.chunks[p.chunk]
 	var b []byte
 	c.slab, c.offset, b = d.slabs.alloc(size)
-	c.bytes = uint32(size)
 	w.encode(b)
 	if err := d.batch.Set(d.chunkKey(kindRows, c.bucket, c.seq), b, nil); err != nil {
 		return d.faults.explain("commit", err)

@@ -4,62 +4,27 @@
 //
 // It knows nothing of what the rows mean beyond their encoding, nothing of the
 // panes, and no Kafka.
+//
+// A million rows, winners of some 70 bytes, take 70 to 110 MB of disk and 9 to
+// 14 MB of memory; with it a new id is told without a look at the disk. Besides,
+// a DB may use Options.MemoryBytes for rows stored of late, Options.CacheBytes
+// for blocks of tables, and twice Options.WriteBytes for what is in the log.
+//
+// What is damaged on the disk is found by checksums when it is read: rows and
+// what Pebble knows of its tables by Open, which reads all rows; panes by
+// EachPane. One thing cannot be told: whether the last commit before a crash was
+// damaged afterwards, or cut short by the crash. The state is then the one of
+// the commit before.
 package durable
 
 import (
-	"errors"
-	"fmt"
-	"log/slog"
 	"math"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/rampgauge/rampgauge/consumer/join"
 )
-
-// Options configures a DB.
-type Options struct {
-	// FS is the file system, nil: the disk.
-	FS vfs.FS
-	// CacheBytes is for blocks of tables in memory; below 8 MB a look-up on the
-	// disk takes several times as long. 0: 32 MB.
-	CacheBytes int64
-	// MemoryBytes is for rows in memory that are stored already. 0: 16 MB.
-	MemoryBytes int64
-	// WriteBytes is how much is gathered in the log before it goes to tables;
-	// twice that may be in memory. Small values cost time. 0: 16 MB.
-	WriteBytes int64
-	// BucketMs is the span of the buckets that Evict drops, 0: an hour. A
-	// directory keeps the span that it was made with.
-	BucketMs int64
-	// Logger receives what Pebble says, at debug level; nil: nobody does.
-	Logger *slog.Logger
-}
-
-func (o Options) withDefaults() Options {
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
-	if o.CacheBytes == 0 {
-		o.CacheBytes = 32 << 20
-	}
-	if o.MemoryBytes == 0 {
-		o.MemoryBytes = 16 << 20
-	}
-	if o.WriteBytes == 0 {
-		o.WriteBytes = 16 << 20
-	}
-	if o.BucketMs == 0 {
-		o.BucketMs = 3_600_000
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
 
 // DB is the durable state of one partition. It belongs to one goroutine.
 type DB struct {
@@ -93,6 +58,8 @@ type DB struct {
 	evictedStored int64
 	dropFrom      uint32 // buckets to be dropped with the next commit: from here
 	dropTo        uint32 // to below there
+	storedBytes   int64  // in chunks
+	reclaimer     reclaimer
 
 	batch   *pebble.Batch
 	build   builder
@@ -147,62 +114,6 @@ func (d *DB) Bytes() int64 {
 // shrink lets go of what is in memory and on disk.
 func (d *DB) shrink() {
 	d.slabs.shrink(min(d.opts.MemoryBytes, d.memory-d.Bytes()+d.slabs.bytes()))
-}
-
-// closeWait is how long Close waits for Pebble after a fault.
-const closeWait = 3 * time.Second
-
-// Close implements partition.State. What was not committed is forgotten. After
-// a write that went wrong some memory may not be given back, and some goroutines
-// wait for ever: Pebble has no way out of a log that it cannot write. To close
-// once more does nothing.
-func (d *DB) Close() error {
-	if d.closed {
-		return nil
-	}
-	d.closed = true
-	err := d.close()
-	d.faults.stopped.Store(true)
-	if d.locked != nil {
-		err = errors.Join(err, d.faults.explain("unlock", d.locked.Close()))
-		d.locked = nil
-	}
-	return err
-}
-
-func (d *DB) close() error {
-	p := d.pebble
-	d.pebble = nil
-	healthy := p != nil && d.Err() == nil
-	var err error
-	if healthy && d.commits > 0 {
-		err = d.faults.guard("close", func() error { return d.writeCommitted(&gate{d.opts.FS, d.faults}, d.dir) })
-	}
-	if d.faults.left {
-		d.opts.Logger.Warn("memory of a state that met a fault is not given back", "dir", d.dir)
-		return err
-	}
-	close(d.faults.closing)
-	if p == nil {
-		return nil
-	}
-	closed := make(chan error, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				closed <- fmt.Errorf("%v", r)
-			}
-		}()
-		closed <- p.Close()
-	}()
-	if healthy && err == nil {
-		return d.faults.explain("close", <-closed)
-	}
-	select {
-	case <-closed: // what it says, the caller knows
-	case <-time.After(closeWait):
-	}
-	return err
 }
 
 // Get implements join.Store.

@@ -33,6 +33,10 @@ func (d *DB) Evict(ms, bytes int64) {
 	for i := range d.chunks {
 		if c := &d.chunks[i]; c.n != 0 && c.bucket < end {
 			d.deadRows += c.liveRows()
+			if c.live != 0 {
+				d.storedBytes -= int64(c.bytes)
+				d.reclaimer.bytes += int64(c.bytes)
+			}
 			*c = chunk{}
 			d.deadChunks = append(d.deadChunks, uint32(i))
 		}

@@ -13,6 +13,9 @@ func Settle(d *DB) error {
 		if err := d.pebble.Flush(); err != nil {
 			return err
 		}
+		if done := d.reclaimer.done; done != nil {
+			<-done
+		}
 		for idle := 0; idle < 3; time.Sleep(time.Millisecond) {
 			m := d.pebble.Metrics()
 			if idle++; m.Compact.NumInProgress+m.Flush.NumInProgress > 0 {
@@ -22,9 +25,6 @@ func Settle(d *DB) error {
 		return nil
 	})
 }
-
-// Metrics is what Pebble says of itself.
-func Metrics(d *DB) string { return d.pebble.Metrics().String() }
 
 // SetFormat makes the directory one of another version.
 func SetFormat(d *DB, version uint32) error {

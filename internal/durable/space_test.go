@@ -132,6 +132,23 @@ func TestCheckpoint(t *testing.T) {
 	if err := db.Checkpoint("two"); err != nil {
 		t.Fatal(err)
 	}
+	tables := func(dir string) (names []string) {
+		all, err := fs.List(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range all {
+			if strings.HasSuffix(name, ".sst") {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	for _, name := range tables("one") {
+		if !slices.Contains(tables("state"), name) {
+			t.Errorf("table %s of the first copy is not the state's", name)
+		}
+	}
 	for _, tc := range []struct {
 		dir  string
 		rows int
@@ -153,23 +170,6 @@ func TestCheckpoint(t *testing.T) {
 		}
 		if err := copied.Close(); err != nil {
 			t.Fatal(err)
-		}
-	}
-	tables := func(dir string) (names []string) {
-		all, err := fs.List(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range all {
-			if strings.HasSuffix(name, ".sst") {
-				names = append(names, name)
-			}
-		}
-		return names
-	}
-	for _, name := range tables("one") {
-		if !slices.Contains(tables("state"), name) {
-			t.Errorf("table %s of the first copy is not the state's", name)
 		}
 	}
 	if err := db.Checkpoint("two"); err == nil {

@@ -10,6 +10,37 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 )
 
+// clearUnborn removes what is left of a directory whose making a crash cut
+// short: nothing was committed there, and Pebble cannot go on from any point.
+func (d *DB) clearUnborn() error {
+	names, err := d.opts.FS.List(d.dir)
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, name := range names {
+		path := d.opts.FS.PathJoin(d.dir, name)
+		switch {
+		case name == committedName, strings.HasSuffix(name, ".sst"):
+			return nil
+		case strings.HasSuffix(name, ".log"):
+			info, err := d.opts.FS.Stat(path)
+			if err != nil || info.Size() > 0 {
+				return err
+			}
+			left = append(left, path)
+		case strings.HasPrefix(name, "MANIFEST-"), strings.HasPrefix(name, "OPTIONS-"), strings.HasPrefix(name, "marker."):
+			left = append(left, path)
+		}
+	}
+	for _, path := range left {
+		if err := d.opts.FS.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkTables opens every table once, and looks at its footer and at where its
 // blocks are. Pebble, when it finds these damaged in the background, ends the
 // process; a damaged block further inside is an error for it too.
