@@ -39,7 +39,7 @@ type heldRecord struct {
 func newLoad(ctx context.Context, o *options, brokers []string) (*load, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.ProducerLinger(20*time.Millisecond),
-		kgo.MaxBufferedRecords(1<<20), kgo.RecordDeliveryTimeout(5*time.Minute),
+		kgo.MaxBufferedRecords(1<<20),
 	)
 	if err != nil {
 		return nil, err

@@ -66,7 +66,11 @@ func run(ctx context.Context, o *options) (err error) {
 	if o.dir, err = os.MkdirTemp("", "chaos"); err != nil {
 		return err
 	}
-	broker, err := kafkatest.StartReal(ctx, kafkatest.RealOptions{Dir: filepath.Join(o.dir, "kafka")})
+	data := filepath.Join(o.dir, "kafka")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return err
+	}
+	broker, err := kafkatest.StartReal(ctx, kafkatest.RealOptions{Dir: data})
 	if err != nil {
 		return err
 	}
