@@ -98,17 +98,18 @@ func (r *reread) idle(ctx context.Context, now time.Time) error {
 		return err
 	}
 	pause := time.Second
-	if !r.stream.resumeAt.IsZero() {
+	switch {
+	case !r.stream.resumeAt.IsZero():
 		pause = r.stream.resumeAt.Sub(now)
-	} else if r.source.caughtUp() {
+	case !r.source.caughtUp():
+		r.endSince = time.Time{}
+	default:
 		if r.endSince.IsZero() {
 			r.endSince = now
 		}
 		if end, _ := r.source.end(); now.Sub(r.endSince) > beyondPatience {
 			return beyondEnd(r.source.place(), r.stream.next, end)
 		}
-	} else {
-		r.endSince = time.Time{}
 	}
 	return r.wait(ctx, pause, r.source.data)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,7 +38,7 @@ func newTestCores(t *testing.T, dir string) *cores {
 		in.Format = event.JSON
 	}
 	o := &Options{
-		Config: cfg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Config: cfg, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) },
 	}
 	m := aggregator.NewMerged(aggregatorOptions(&o.Config, false))

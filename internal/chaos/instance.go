@@ -36,7 +36,7 @@ log: {level: info}
 `
 
 func newInstance(o *options, brokers []string, group, name string) (*instance, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (i *instance) start() error {
 	if err != nil {
 		return err
 	}
-	i.cmd = exec.Command(i.binary, "run", "--config.file", i.config)
+	i.cmd = exec.CommandContext(context.Background(), i.binary, "run", "--config.file", i.config)
 	i.cmd.Stderr = log
 	if err := i.cmd.Start(); err != nil {
 		return errors.Join(err, log.Close())
@@ -92,7 +92,9 @@ func (i *instance) kill() error {
 	if err := i.signal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	<-i.ended
+	if err := <-i.ended; err == nil {
+		return fmt.Errorf("%s: ended well although it was killed", i.name)
+	}
 	return nil
 }
 

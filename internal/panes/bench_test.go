@@ -2,7 +2,6 @@ package panes
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -59,7 +58,7 @@ func BenchmarkPane(b *testing.B) {
 			b.ReportAllocs()
 			merged := aggregator.NewMerged(testOptions())
 			topic := New(Options{Merged: merged, Levels: testOptions().Levels, Kafka: consumer.DefaultOptions(), Topic: topicName,
-				Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+				Logger: slog.New(slog.DiscardHandler)})
 			merged.EndReplay()
 			topic.handle(0, records)
 			version := uint64(1)

@@ -149,7 +149,7 @@ func (t *Topic) ensure(ctx context.Context) (partitions int, err error) {
 		info, err := t.kafka.Ensure(ctx, consumer.TopicConfig{Partitions: t.opts.Partitions, Settings: t.opts.settings()})
 		switch {
 		case ctx.Err() != nil:
-			return 0, nil
+			return 0, nil //nolint:nilerr // ending is no failure
 		case err == nil && info.Partitions > 0:
 			t.kafka.Recovered()
 			if info.Created {

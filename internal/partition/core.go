@@ -243,7 +243,7 @@ func (c *Core) seek(ctx context.Context) error {
 		if err != nil {
 			s.Abort()
 			if ctx.Err() != nil {
-				return nil // the commit is to be short; the rest waits for another one
+				return nil //nolint:nilerr // the commit is to be short; the rest waits for another one
 			}
 			return fmt.Errorf("partition %d: read predictions %d to %d again: %w", c.opts.Partition, span.First, span.Last, err)
 		}
