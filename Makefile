@@ -12,6 +12,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-1.9.0
 PROMTOOL := $(TOOLS)/promtool
 FUZZTIME ?= 10s
+SEEDS ?= 20000
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -24,7 +25,7 @@ CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./int
 STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## Everything: each of the steps below up to vuln.
 	@for step in $(STEPS); do .ci/step $$step $(MAKE) --no-print-directory $$step; done
@@ -79,6 +80,11 @@ bench: build ## Measure candidates and records per CPU-second on a real broker, 
 chaos: build ## Kill, freeze and move instances on a real broker, and compare the numbers.
 	@$(GO) run ./internal/chaos -binary bin/rampgauge $(CHAOSFLAGS)
 
+simulate-faults: ## Run 20,000 simulated worlds through every fault, and find planted bugs (SEEDS=n).
+	@$(GO) build -o bin/faultsim ./internal/faultsim/run
+	@bin/faultsim -seeds $(SEEDS)
+	@bin/faultsim -mutations -seeds 2000
+
 clean: ## Remove what was built, but for the tools.
 	@rm -rf bin
 
@@ -91,4 +97,4 @@ $(GOVULNCHECK):
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench chaos clean
+.PHONY: help test $(STEPS) generate docs bench chaos simulate-faults clean

@@ -1,27 +1,49 @@
 package faultsim
 
 import (
-	"os"
-	"strconv"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-func TestSeeds(t *testing.T) {
-	from, n := 0, 20
-	if s := os.Getenv("SEED"); s != "" {
-		from, _ = strconv.Atoi(s)
-		n = 1
+// The first seeds of what `make simulate-faults` runs.
+func TestWorlds(t *testing.T) {
+	worlds, shards := uint64(320), uint64(4)
+	if testing.Short() {
+		worlds = 20
 	}
-	var f Faults
-	for seed := from; seed < from+n; seed++ {
-		r := Run(uint64(seed))
-		f.Add(&r.Faults)
-		if r.Difference != "" {
-			for _, h := range r.History {
-				t.Log(h)
+	for shard := range shards {
+		t.Run(fmt.Sprintf("shard=%d", shard), func(t *testing.T) {
+			t.Parallel()
+			var f Faults
+			for seed := shard; seed < worlds; seed += shards {
+				r := Run(seed)
+				f.Add(&r.Faults)
+				if r.Difference != "" {
+					t.Fatalf("seed %d:\n%s\n%s", seed, strings.Join(r.History, "\n"), r.Difference)
+				}
 			}
-			t.Fatalf("seed %d: %s", seed, r.Difference)
+			if testing.Short() {
+				return
+			}
+			for fault, n := range f {
+				if n == 0 {
+					t.Errorf("%s: never happened", Fault(fault))
+				}
+			}
+		})
+	}
+}
+
+// What happens in a world is a function of its seed, but for what Pebble's
+// goroutines have written at the moment of a crash.
+func TestSeedsRepeat(t *testing.T) {
+	for seed := range uint64(6) {
+		a, b := Run(seed), Run(seed)
+		if d := cmp.Diff(a.History, b.History); d != "" {
+			t.Errorf("seed %d (-once +again):\n%s", seed, d)
 		}
 	}
-	t.Log("\n" + f.Table())
 }

@@ -68,7 +68,7 @@ func run(o *options) bool {
 				if n >= o.seeds {
 					return
 				}
-				r := faultsim.Run(o.start + n)
+				r := runOne(o.start + n)
 				mu.Lock()
 				faults.Add(&r.Faults)
 				if r.Difference != "" {
@@ -90,6 +90,23 @@ func run(o *options) bool {
 			faults.Table(), done.Load(), o.start, failed.Load(), float64(done.Load())/time.Since(begin).Seconds(), runtime.GOMAXPROCS(0))
 	}
 	return failed.Load() == 0
+}
+
+// worldTime is how long a world may take, which takes a fraction of a second.
+const worldTime = 2 * time.Minute
+
+// runOne runs a world, and counts it as a difference when it does not end.
+func runOne(seed uint64) faultsim.Result {
+	done := make(chan faultsim.Result, 1)
+	go func() { done <- faultsim.Run(seed) }()
+	select {
+	case r := <-done:
+		return r
+	case <-time.After(worldTime):
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		return faultsim.Result{Seed: seed, Difference: fmt.Sprintf("hangs\n%s", stacks)}
+	}
 }
 
 // historyLines is how much is printed of what happened before a difference.

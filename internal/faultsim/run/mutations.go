@@ -28,7 +28,7 @@ var mutations = []mutation{
 	{
 		"offsets before state", "internal/durable/commit.go",
 		"d.batch.Set(metaKey, d.scratch, nil)",
-		"d.pebble.Set(metaKey, d.scratch, pebble.Sync)",
+		`d.faults.guard("commit", func() error { return d.pebble.Set(metaKey, d.scratch, pebble.Sync) })`,
 	},
 	{
 		"no epoch check", "aggregator/version.go",
@@ -43,7 +43,7 @@ var mutations = []mutation{
 	{
 		"non-atomic batch", "internal/durable/commit.go",
 		"\tfor i := range panes {\n",
-		"\tif err := d.batch.Commit(pebble.Sync); err != nil {\n\t\treturn err\n\t}\n\td.batch.Reset()\n\tfor i := range panes {\n",
+		"\tif err := d.faults.guard(\"commit\", d.sync); err != nil {\n\t\treturn err\n\t}\n\td.batch.Reset()\n\tfor i := range panes {\n",
 	},
 	{
 		"stale pane believed", "aggregator/graves.go",
