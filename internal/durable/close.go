@@ -56,7 +56,9 @@ func (d *DB) close() error {
 		return d.faults.explain("close", <-closed)
 	}
 	select {
-	case <-closed: // what it says, the caller knows
+	case e := <-closed:
+		// The caller knows the fault; this is what came of it.
+		d.opts.Logger.Debug("state closed after a fault", "dir", d.dir, "err", e)
 	case <-time.After(closeWait):
 	}
 	return err

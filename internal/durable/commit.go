@@ -272,9 +272,6 @@ func (p *packer) take(i uint32) error {
 		before := len(w.rows)
 		w.rows = append(w.rows, v.row(k)...)
 		w.add(id, before, join.Waiting(v.row(k)))
-		if cached, _ := d.cache.find(id); cached != nil {
-			cached.chunk, cached.ord = p.chunk+1, uint8(w.n-1)
-		}
 		if err := p.placed(id, i+1, k); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,9 @@ func TestFlippedByte(t *testing.T) {
 				case err != nil:
 					refused[kind]++
 					checkLine(t, what, err, durable.ErrDamaged, durable.ErrVersion)
+					if kind == "sst" && !strings.Contains(err.Error(), name) {
+						t.Errorf("%s: error %q does not name the file", what, err)
+					}
 				case behind == 0:
 					same[kind]++
 				case behind == 1 && !closed:
@@ -204,4 +208,38 @@ func checkLine(t *testing.T, what string, err error, kinds ...error) {
 		}
 	}
 	t.Errorf("%s: error %q, want one line with the directory that ends in one of %q", what, line, kinds)
+}
+
+// TestTablesAreCheckedFirst: a table that Pebble would come upon in the
+// background is refused before; one that it does not use is let lie.
+func TestTablesAreCheckedFirst(t *testing.T) {
+	fs, m := fill(t, 20, true)
+	writeFile(t, fs, "000900.sst", []byte("half a table"))
+	o := durable.Options{FS: fs}
+	if err := durable.CheckTables("state", o); err != nil {
+		t.Errorf("with a table that is not used: %v", err)
+	}
+	names, err := fs.List("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(names, func(name string) bool { return kindOf(name) == "sst" && name != "000900.sst" })
+	b := readFile(t, fs, names[i])
+	whole := slices.Clone(b)
+	b[len(b)-1] ^= 1
+	writeFile(t, fs, names[i], b)
+	err = durable.CheckTables("state", o)
+	if err == nil || !strings.Contains(err.Error(), names[i]) {
+		t.Fatalf("with a damaged footer of %s: %v", names[i], err)
+	}
+	checkLine(t, "footer", err, durable.ErrDamaged)
+	writeFile(t, fs, names[i], whole)
+	db, err := durable.Open("state", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if behind, err := readAll(db, m, 20); err != nil || behind != 0 {
+		t.Errorf("%d commits behind: %v", behind, err)
+	}
+	_ = db.Close()
 }

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -40,4 +41,13 @@ func Stored(d *DB) (chunks, rows int) {
 		}
 	}
 	return chunks, rows
+}
+
+// CheckTables does that part of Open.
+func CheckTables(dir string, o Options) error {
+	d := newDB(dir, o)
+	if err := d.lock(); err != nil {
+		return err
+	}
+	return errors.Join(d.checkTables(), d.Close())
 }

@@ -83,7 +83,7 @@ func (f *faults) explain(what string, err error) error {
 	}
 	// Pebble keeps the file's name beside the message.
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	if file := f.damaged.Load(); kind == ErrDamaged && file != nil && !strings.Contains(text, path.Base(*file)) {
+	if file := f.damaged.Load(); errors.Is(kind, ErrDamaged) && file != nil && !strings.Contains(text, path.Base(*file)) {
 		text = path.Base(*file) + ": " + text
 	}
 	return &explained{text: fmt.Sprintf("state %s: %s: %s", f.dir, what, text), kind: kind, cause: err}

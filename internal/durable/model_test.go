@@ -201,7 +201,7 @@ func (h *harness) crash() {
 
 // TestAgainstMap does random things to a DB and to a map, with crashes between.
 func TestAgainstMap(t *testing.T) {
-	seeds := uint64(12)
+	seeds := uint64(8)
 	if testing.Short() {
 		seeds = 4
 	}

@@ -112,7 +112,7 @@ func (d *DB) checkPebbleFormat() error {
 		_, last, _ := strings.Cut(rest, ".")
 		version, err := strconv.Atoi(last)
 		if found && err == nil && version > int(pebbleFormat) {
-			return d.faults.explain("open", fmt.Errorf("Pebble's files are of version %d, known are those to %d: %w", version, pebbleFormat, ErrVersion))
+			return d.faults.explain("open", fmt.Errorf("files of Pebble's version %d, known are those to %d: %w", version, pebbleFormat, ErrVersion))
 		}
 	}
 	return nil
