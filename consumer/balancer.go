@@ -12,62 +12,80 @@ import (
 // the same group.
 const balancerProtocol = "rampgauge-copartitioned-1"
 
-// userDataVersion begins the balancer's user data: the partition numbers whose
-// state lies with a member, as varints.
-const userDataVersion = 1
+// userDataVersion begins the balancer's user data: how many partition numbers a
+// member works on, these, and then those whose state lies with it from earlier
+// on, all as varints.
+const userDataVersion = 2
 
 // balancer assigns partition p of all topics to the same member. A member
-// keeps the partitions whose state lies with it as far as an even count
-// allows; the result depends on the members and partitions alone.
+// keeps the partitions that it works on, and then gets those whose state lies
+// with it, as far as an even count allows; the result depends on the members
+// and partitions alone.
 type balancer struct {
 	topics []string
-	held   func() []int32
+	claims func() claims
+}
+
+// claims are the partitions that a member would rather have than others.
+type claims struct {
+	working []int32 // its state there is the newest of all
+	held    []int32 // it has some state, which may be old
 }
 
 var _ kafka.GroupBalancer = balancer{}
 
 func (b balancer) ProtocolName() string { return balancerProtocol }
 
-func (b balancer) UserData() ([]byte, error) { return encodeHeld(b.held()), nil }
+func (b balancer) UserData() ([]byte, error) { return encodeClaims(b.claims()), nil }
 
-func encodeHeld(held []int32) []byte {
-	held = slices.Clone(held)
+func encodeClaims(c claims) []byte {
+	working, held := slices.Clone(c.working), slices.Clone(c.held)
+	slices.Sort(working)
 	slices.Sort(held)
-	data := []byte{userDataVersion}
-	for _, p := range slices.Compact(held) {
+	working = slices.Compact(working)
+	data := binary.AppendUvarint([]byte{userDataVersion}, uint64(len(working)))
+	for _, p := range slices.Concat(working, slices.Compact(held)) {
 		data = binary.AppendUvarint(data, uint64(p))
 	}
 	return data
 }
 
-// decodeHeld reads another member's user data. What it cannot read counts as
-// nothing held: stickiness is a matter of cost, not of correctness.
-func decodeHeld(data []byte) map[int]bool {
-	held := make(map[int]bool)
+// decodeClaims reads another member's user data. What it cannot read counts as
+// no claim: stickiness is a matter of cost, not of correctness.
+func decodeClaims(data []byte) (working, held map[int]bool) {
+	working, held = make(map[int]bool), make(map[int]bool)
 	if len(data) == 0 || data[0] != userDataVersion {
-		return held
+		return working, held
 	}
-	for data = data[1:]; len(data) > 0; {
-		p, n := binary.Uvarint(data)
-		if n <= 0 || p > 1<<31-1 {
+	data = data[1:]
+	first, n := binary.Uvarint(data)
+	for n > 0 {
+		data = data[n:]
+		var p uint64
+		if p, n = binary.Uvarint(data); n <= 0 || p > 1<<31-1 {
 			break
 		}
-		held[int(p)] = true
-		data = data[n:]
+		if first > 0 {
+			first--
+			working[int(p)] = true
+		} else {
+			held[int(p)] = true
+		}
 	}
-	return held
+	return working, held
 }
 
 // AssignGroups gives each partition number that all topics have to one member.
 func (b balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
 	type seat struct {
-		id   string
-		held map[int]bool
-		got  []int
+		id            string
+		working, held map[int]bool
+		got           []int
 	}
 	seats := make([]*seat, len(members))
 	for i, m := range members {
-		seats[i] = &seat{id: m.ID, held: decodeHeld(m.UserData)}
+		seats[i] = &seat{id: m.ID}
+		seats[i].working, seats[i].held = decodeClaims(m.UserData)
 	}
 	slices.SortFunc(seats, func(x, y *seat) int { return cmp.Compare(x.id, y.id) })
 
@@ -97,16 +115,20 @@ func (b balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.P
 		}
 		return best
 	}
-	var free []int
-	for _, p := range numbers {
-		if s := fewest(func(s *seat) bool { return s.held[p] }); s != nil {
-			give(s, p)
-		} else {
-			free = append(free, p)
+	for _, claim := range []func(*seat, int) bool{
+		func(s *seat, p int) bool { return s.working[p] },
+		func(s *seat, p int) bool { return s.held[p] },
+		func(*seat, int) bool { return true },
+	} {
+		var left []int
+		for _, p := range numbers {
+			if s := fewest(func(s *seat) bool { return claim(s, p) }); s != nil {
+				give(s, p)
+			} else {
+				left = append(left, p)
+			}
 		}
-	}
-	for _, p := range free {
-		give(fewest(func(*seat) bool { return true }), p)
+		numbers = left
 	}
 	for _, s := range seats {
 		slices.Sort(s.got)

@@ -40,7 +40,11 @@ func assignment(t *testing.T, members []kafka.GroupMember, partitions []kafka.Pa
 }
 
 func holding(id string, held ...int32) kafka.GroupMember {
-	return kafka.GroupMember{ID: id, Topics: balancedTopics, UserData: encodeHeld(held)}
+	return kafka.GroupMember{ID: id, Topics: balancedTopics, UserData: encodeClaims(claims{held: held})}
+}
+
+func working(id string, on ...int32) kafka.GroupMember {
+	return kafka.GroupMember{ID: id, Topics: balancedTopics, UserData: encodeClaims(claims{working: on, held: on})}
 }
 
 func TestBalancer(t *testing.T) {
@@ -57,9 +61,11 @@ func TestBalancer(t *testing.T) {
 		{"a newcomer takes a fair share only", []kafka.GroupMember{holding("a", 0, 1, 2, 3), holding("b")}, []int{4, 4, 4}, "a[0 1] b[2 3]"},
 		{"the odd one stays where it is held", []kafka.GroupMember{holding("a"), holding("b", 0, 1, 2)}, []int{3, 3, 3}, "a[2] b[0 1]"},
 		{"claimed twice", []kafka.GroupMember{holding("a", 0), holding("b", 0)}, []int{2, 2, 2}, "a[0] b[1]"},
+		{"who works on it before who has it from earlier on", []kafka.GroupMember{holding("a", 0, 1), working("b", 0, 1)}, []int{4, 4, 4}, "a[2 3] b[0 1]"},
+		{"what is worked on moves where the count asks for it", []kafka.GroupMember{holding("a", 2), working("b", 0, 1, 2)}, []int{3, 3, 3}, "a[2] b[0 1]"},
 		{"held but gone", []kafka.GroupMember{holding("a", 7), holding("b", 1)}, []int{2, 2, 2}, "a[0] b[1]"},
 		{"a number that one topic lacks", []kafka.GroupMember{holding("a")}, []int{3, 2, 3}, "a[0 1]"},
-		{"user data of nobody's", []kafka.GroupMember{{ID: "a", UserData: []byte("\x09what")}, {ID: "b", UserData: []byte{1, 0xff}}}, []int{2, 2, 2}, "a[0] b[1]"},
+		{"user data of nobody's", []kafka.GroupMember{{ID: "a", UserData: []byte("\x09what")}, {ID: "b", UserData: []byte{2, 1, 0xff}}}, []int{2, 2, 2}, "a[0] b[1]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := assignment(t, tc.members, partitionsOf(tc.counts...)); got != tc.want {

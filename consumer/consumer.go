@@ -111,14 +111,14 @@ func (c *Consumer) live() []*worker {
 	return slices.SortedFunc(maps.Values(c.workers), func(x, y *worker) int { return int(x.partition - y.partition) })
 }
 
-// held lists the partition numbers whose state lies with this process.
-func (c *Consumer) held() []int32 {
-	var held []int32
+// claims are the partition numbers whose state lies with this process.
+func (c *Consumer) claims() claims {
+	var own claims
 	if c.options.Held != nil {
-		held = c.options.Held()
+		own.held = c.options.Held()
 	}
 	for _, w := range c.live() {
-		held = append(held, w.partition)
+		own.working = append(own.working, w.partition)
 	}
-	return held
+	return own
 }

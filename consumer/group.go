@@ -21,7 +21,7 @@ const (
 func (c *Consumer) member(ctx, base context.Context) error {
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: c.options.Group, Brokers: c.options.Brokers, Dialer: c.dialer(), Topics: c.options.Topics[:],
-		GroupBalancers:    []kafka.GroupBalancer{balancer{topics: c.options.Topics[:], held: c.held}},
+		GroupBalancers:    []kafka.GroupBalancer{balancer{topics: c.options.Topics[:], claims: c.claims}},
 		HeartbeatInterval: c.options.SessionTimeout / heartbeatsPerSession, SessionTimeout: c.options.SessionTimeout,
 		RebalanceTimeout: rebalanceTimeout, JoinGroupBackoff: joinPause, Timeout: c.options.RequestTimeout,
 	})

@@ -33,7 +33,7 @@ type Options struct {
 	NewHandler func(ctx context.Context, a Assignment) (Handler, error)
 	// Held lists the partition numbers whose state lies with this process, so
 	// that the group may leave them here. Partitions that a worker has now
-	// count without it. nil: none.
+	// count without it, and before those of other members. nil: none.
 	Held func() []int32
 
 	CommitInterval time.Duration // between commits while records flow
