@@ -36,6 +36,12 @@ type Options struct {
 	// count without it, and before those of other members. nil: none.
 	Held func() []int32
 
+	// Hold says that a partition takes no more records for now: they stay on the
+	// topic, and nothing else stands still. It is called from the goroutine of the
+	// partition's Handler, before each call of Handle, and at the commit interval
+	// as long as it holds. nil: nothing holds.
+	Hold func(partition int32) bool
+
 	CommitInterval time.Duration // between commits while records flow
 	IdleCommit     time.Duration // a commit follows this long after everything has been handed in
 	LeaveTimeout   time.Duration // for the last commit and for leaving the group

@@ -161,6 +161,9 @@ func (w *worker) work(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("partition %d: given up: %w", w.partition, err)
 		}
 		now := time.Now()
+		if w.options.Hold != nil && w.options.Hold(w.partition) {
+			return w.idle(ctx, now, now.Add(w.options.CommitInterval))
+		}
 		best, resume := w.choose(now)
 		if best < 0 {
 			for _, s := range w.streams {
