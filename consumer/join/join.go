@@ -367,5 +367,9 @@ func (j *Joiner) Counts() Counts { return j.counts }
 // NewestMs is the newest event time of any record taken, 0 before the first.
 func (j *Joiner) NewestMs() int64 { return j.newest }
 
+// EvictedEarly is how many buckets of auctions have been dropped, since New,
+// while impressions could still come for them, because memory was short.
+func (j *Joiner) EvictedEarly() int64 { return j.past.early }
+
 // MemoryBytes is what the join keeps in memory.
 func (j *Joiner) MemoryBytes() int64 { return j.tier.bytes() + j.store.Bytes() }

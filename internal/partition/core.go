@@ -60,8 +60,11 @@ type Report struct {
 	Expired     int64 // contributions to panes older than the retention
 	NewestMs    int64 // newest event time
 	MemoryBytes int64
-	Seeking     int   // records that came too late for memory and are being sought
-	Batches     int64 // calls of Handle
+	// EvictedEarly is how many buckets of auctions this process has dropped while
+	// impressions could still come for them, because memory was short.
+	EvictedEarly int64
+	Seeking      int   // records that came too late for memory and are being sought
+	Batches      int64 // calls of Handle
 }
 
 // Core is the state machine of one partition. It implements consumer.Handler.
@@ -210,6 +213,7 @@ func (c *Core) Report() Report {
 	r.Expired = c.agg.Expired()
 	r.NewestMs = c.agg.NewestMs()
 	r.MemoryBytes = c.join.MemoryBytes()
+	r.EvictedEarly = c.join.EvictedEarly()
 	r.Seeking = c.join.Seeking()
 	return r
 }
