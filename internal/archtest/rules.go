@@ -62,7 +62,7 @@ var allowedImports = map[string]imports{
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
 		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition",
-		"internal/recount", "internal/simulate", "internal/telemetry",
+		"internal/recount", "internal/recount/worlds", "internal/simulate", "internal/telemetry",
 	}},
 	"internal/api/apitest": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
 	"internal/faultsim": {code: []string{

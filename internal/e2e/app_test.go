@@ -13,6 +13,7 @@ import (
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/app"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // TestServiceOnLogs runs the whole service on an embedded broker and holds its
@@ -74,7 +75,7 @@ func TestServiceInAnyOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := answer(t, order); !bytes.Equal(got, want) {
-				t.Error(firstDifference(string(got), string(want)))
+				t.Error(worlds.FirstDifference(string(got), string(want)))
 			}
 		})
 	}

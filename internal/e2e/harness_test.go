@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"hash/fnv"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/join"
 	"github.com/rampgauge/rampgauge/internal/partition"
 	"github.com/rampgauge/rampgauge/internal/recount"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // record is one record on its way to a topic.
@@ -191,139 +190,26 @@ func (p pipeline) partitionOf(key string) int {
 	return int(h.Sum32() % uint32(p.partitions))
 }
 
-// summaryOf is a summary with every number derived, ready to be compared as text.
-type summaryOf struct {
-	FromMs, ToMs int64
-	Arms         []armOf
-}
-
-type armOf struct {
-	Arm          string
-	RampPercents []float64
-	Total        aggregator.Reading
-	Slices       []rowOf
-}
-
-type rowOf struct {
-	Labels []aggregator.Label
-	Row    aggregator.Reading
-}
-
-func readSummary(s *aggregator.Summary) summaryOf {
-	out := summaryOf{FromMs: s.FromMs, ToMs: s.ToMs}
-	for _, a := range s.Arms {
-		arm := armOf{Arm: a.Arm, RampPercents: a.RampPercents, Total: a.Total.Read()}
-		for _, row := range a.Slices {
-			arm.Slices = append(arm.Slices, rowOf{row.Labels, row.Sums.Read()})
-		}
-		out.Arms = append(out.Arms, arm)
-	}
-	return out
-}
-
 // summary asks for a summary and fails the test when there is none.
-func (o *outcome) summary(t testing.TB, q aggregator.Query) summaryOf {
+func (o *outcome) summary(t testing.TB, q aggregator.Query) worlds.Summary {
 	t.Helper()
 	s, err := o.merged.Summary(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return readSummary(s)
-}
-
-// answers is all that can be asked of an outcome.
-type answers struct {
-	Newest      int64
-	Experiments []aggregator.Experiment
-	Summaries   map[string][]summaryOf // by experiment: the total, then by each slice
-	Series      map[string]map[string][]rowAt
-	Windows     []windowOf
-	Unmatched   [event.NumStreams][3]int64 // unmatched, waiting, outside
-}
-
-type windowOf struct {
-	Key    aggregator.Key
-	Window time.Duration
-	Total  aggregator.Reading
-}
-
-// text is the answers as JSON.
-func (a *answers) text(t testing.TB) string {
-	t.Helper()
-	b, err := json.MarshalIndent(a, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// difference shows where two answers part, and is empty where they are the
-// same to the last bit.
-func (a *answers) difference(t testing.TB, want *answers) string {
-	t.Helper()
-	if reflect.DeepEqual(a, want) {
-		return ""
-	}
-	return firstDifference(a.text(t), want.text(t))
+	return worlds.Read(s)
 }
 
 // everything asks for all answers.
-func (o *outcome) everything(t testing.TB, slices [][]string) *answers {
+func (o *outcome) everything(t testing.TB, slices [][]string) *worlds.Answers {
 	t.Helper()
-	all := &answers{
-		Newest:      o.merged.NewestMs(),
-		Experiments: o.merged.Experiments(),
-		Summaries:   map[string][]summaryOf{},
-		Series:      map[string]map[string][]rowAt{},
+	counts := make([]join.Counts, len(o.reports))
+	for i := range o.reports {
+		counts[i] = o.reports[i].Join
 	}
-	for _, e := range all.Experiments {
-		for _, slice := range append([][]string{nil}, slices...) {
-			s, err := o.merged.Summary(aggregator.Query{Experiment: e.Name, Slice: slice})
-			if err == nil { // a dimension that no auction has is no slice
-				all.Summaries[e.Name] = append(all.Summaries[e.Name], readSummary(s))
-			}
-		}
-		all.Series[e.Name] = o.series(t, e.Name)
-	}
-	for _, w := range o.merged.Windows() {
-		all.Windows = append(all.Windows, windowOf{w.Key, w.Window, w.Sums.Read()})
-	}
-	for _, r := range o.reports {
-		for s, c := range r.Join.Streams {
-			all.Unmatched[s][0] += c.Unmatched
-			all.Unmatched[s][1] += c.Waiting
-			all.Unmatched[s][2] += c.Outside
-		}
-	}
-	return all
-}
-
-type rowAt struct {
-	StartMs int64
-	Total   aggregator.Reading
-}
-
-func (o *outcome) series(t testing.TB, experiment string) map[string][]rowAt {
-	t.Helper()
-	points, err := o.merged.Series(aggregator.Query{Experiment: experiment}, time.Minute)
+	all, err := worlds.Ask(o.merged, slices, counts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]rowAt{}
-	for arm, ps := range points {
-		for _, p := range ps {
-			out[arm] = append(out[arm], rowAt{p.StartMs, p.Sums.Read()})
-		}
-	}
-	return out
-}
-
-// firstDifference shows two texts around the place where they part.
-func firstDifference(a, b string) string {
-	i := 0
-	for i < len(a) && i < len(b) && a[i] == b[i] {
-		i++
-	}
-	cut := func(s string) string { return s[max(0, i-300):min(len(s), i+300)] }
-	return "…" + cut(a) + "…\n--- instead of ---\n…" + cut(b) + "…"
+	return all
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rampgauge/rampgauge/internal/config"
 	"github.com/rampgauge/rampgauge/internal/eventfile"
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // TestBrokerKilledInMidRun kills Apache Kafka while the log is produced and
@@ -74,7 +75,7 @@ func TestBrokerKilledInMidRun(t *testing.T) {
 	checkOnce(t, cfg, s.caughtUp())
 	got := s.get(path)
 	if !bytes.Equal(got, calm) {
-		t.Error(firstDifference(string(got), string(calm)))
+		t.Error(worlds.FirstDifference(string(got), string(calm)))
 	}
 	for _, d := range compareExpected(parseSummary(t, got), want) {
 		t.Error(d)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // startKafka starts Apache Kafka for a test, which ctx gives ten minutes.
@@ -66,7 +67,7 @@ func TestCommandsOnKafka(t *testing.T) {
 			})
 		}
 		if !bytes.Equal(answers[event.JSON], answers[event.Protobuf]) {
-			t.Errorf("%s: JSON and protobuf differ: %s", l.name, firstDifference(string(answers[event.JSON]), string(answers[event.Protobuf])))
+			t.Errorf("%s: JSON and protobuf differ: %s", l.name, worlds.FirstDifference(string(answers[event.JSON]), string(answers[event.Protobuf])))
 		}
 	}
 }

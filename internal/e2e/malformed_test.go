@@ -19,6 +19,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/event/eventtest"
 	"github.com/rampgauge/rampgauge/internal/config"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 	"github.com/rampgauge/rampgauge/internal/simulate"
 )
 
@@ -139,7 +140,7 @@ func TestMalformedRecords(t *testing.T) {
 				t.Errorf("memory grew by %d MiB: some length in a bad record was believed", grown>>20)
 			}
 			if got := s.get(path); !bytes.Equal(got, want) {
-				t.Errorf("the numbers are not those of the clean run: %s", firstDifference(string(got), string(want)))
+				t.Errorf("the numbers are not those of the clean run: %s", worlds.FirstDifference(string(got), string(want)))
 			}
 			checkDeadCounts(t, st, bad)
 			checkDeadLetters(t, dirty, deadLetters(t, dirty, len(bad)), records, places, isBad)
@@ -228,7 +229,7 @@ func TestCorruptGzipBatch(t *testing.T) {
 	s = startService(t, dirty, badClock)
 	st := s.caughtUp()
 	if got := s.get(path); !bytes.Equal(got, want) {
-		t.Errorf("the numbers are not those of the clean run: %s", firstDifference(string(got), string(want)))
+		t.Errorf("the numbers are not those of the clean run: %s", worlds.FirstDifference(string(got), string(want)))
 	}
 	if got := st.Records["predictions"].DeadBy[event.ReasonCorruptBatch.String()]; got != 1 {
 		t.Errorf("corrupt batches counted: got %d, want 1", got)

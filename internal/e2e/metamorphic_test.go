@@ -11,6 +11,7 @@ import (
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/recount"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 	"github.com/rampgauge/rampgauge/internal/simulate"
 )
 
@@ -39,9 +40,8 @@ func TestLogInAnyOrder(t *testing.T) {
 			}},
 		} {
 			t.Run(l.name+"/"+tc.name, func(t *testing.T) {
-				got := p.run(t, tc.records()).everything(t, slot)
-				if got, want := got.text(t), want.text(t); got != want {
-					t.Error(firstDifference(got, want))
+				if d := p.run(t, tc.records()).everything(t, slot).Difference(want); d != "" {
+					t.Error(d)
 				}
 			})
 		}
@@ -74,7 +74,7 @@ func TestHowItIsRunDoesNotMatter(t *testing.T) {
 	r := recount.New(base.recountOptions())
 	addAll(r, messages)
 	for i, slice := range append([][]string{nil}, slices...) {
-		for _, d := range compareSummary(want.Summaries[truth.Experiment][i], r.Summary(recount.Query{Experiment: truth.Experiment, Slice: slice})) {
+		for _, d := range worlds.Compare(want.Summaries[truth.Experiment][i], r.Summary(recount.Query{Experiment: truth.Experiment, Slice: slice})) {
 			t.Errorf("by %v: %s", slice, d)
 		}
 	}
@@ -84,7 +84,7 @@ func TestHowItIsRunDoesNotMatter(t *testing.T) {
 				t.Run(fmt.Sprintf("partitions=%d,commit=%d,batch=%d", partitions, commitEvery, batch), func(t *testing.T) {
 					p := base
 					p.partitions, p.commitEvery, p.batch = partitions, commitEvery, batch
-					if d := p.run(t, records).everything(t, slices).difference(t, want); d != "" {
+					if d := p.run(t, records).everything(t, slices).Difference(want); d != "" {
 						t.Error(d)
 					}
 				})
@@ -97,7 +97,7 @@ func TestHowItIsRunDoesNotMatter(t *testing.T) {
 // definition, the bounds used and label_maturity, is left out.
 func TestPaneWidthDoesNotMatter(t *testing.T) {
 	records, _, truth := simulated(t)
-	totals := func(fine time.Duration) summaryOf {
+	totals := func(fine time.Duration) worlds.Summary {
 		p := newPipeline()
 		p.aggregator.Levels.Fine = fine
 		s := p.run(t, records).summary(t, aggregator.Query{Experiment: truth.Experiment, Slice: []string{"surface"}})
@@ -114,7 +114,7 @@ func TestPaneWidthDoesNotMatter(t *testing.T) {
 	for _, fine := range []time.Duration{time.Second, 30 * time.Second, time.Minute, 20 * time.Minute} {
 		t.Run(fine.String(), func(t *testing.T) {
 			if got := fmt.Sprintf("%+v", totals(fine)); got != want {
-				t.Error(firstDifference(got, want))
+				t.Error(worlds.FirstDifference(got, want))
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/eventfile"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // A log is a folder of event files with its exact result.
@@ -105,57 +106,57 @@ func (l log) records(t testing.TB, f event.Format) []record {
 }
 
 // compareExpected says where a summary by slot is not what expected.json says.
-func compareExpected(got summaryOf, want expectedResult) []string {
-	var d diffs
+func compareExpected(got worlds.Summary, want expectedResult) []string {
+	var d worlds.Diffs
 	if len(got.Arms) != len(want.Arms) {
-		d.addf("got %d arms, want %d", len(got.Arms), len(want.Arms))
+		d.Addf("got %d arms, want %d", len(got.Arms), len(want.Arms))
 	}
 	for _, a := range got.Arms {
 		w := want.Arms[a.Arm]
-		arm := d.at(a.Arm)
+		arm := d.At(a.Arm)
 		compareGroup(arm, a.Total, w.expectedGroup)
 		if len(a.Slices) != len(w.BySlot) {
-			arm.addf("got %d slots, want %d", len(a.Slices), len(w.BySlot))
+			arm.Addf("got %d slots, want %d", len(a.Slices), len(w.BySlot))
 		}
 		for _, row := range a.Slices {
-			slot := arm.at("slot " + row.Labels[0].Value)
+			slot := arm.At("slot " + row.Labels[0].Value)
 			compareGroup(slot, row.Row, w.BySlot[row.Labels[0].Value])
-			arm.take(slot)
+			arm.Take(slot)
 		}
-		d.take(arm)
+		d.Take(arm)
 	}
-	return d.list
+	return d.List
 }
 
-func compareGroup(d *diffs, got aggregator.Reading, want expectedGroup) {
+func compareGroup(d *worlds.Diffs, got aggregator.Reading, want expectedGroup) {
 	c, w := got.Candidates, got.Winners
 	number := func(what string, n aggregator.Number, want float64) {
 		if !n.OK {
-			d.addf("%s: unknown, want %v", what, want)
+			d.Addf("%s: unknown, want %v", what, want)
 			return
 		}
-		d.sum(what, n.Value, want, 0)
+		d.Sum(what, n.Value, want, 0)
 	}
-	d.count("candidates", c.Count, want.Candidates.Count)
-	d.sum("prediction_sum", c.PredictionSum, want.Candidates.PredictionSum, 0)
-	d.sum("reference_sum", c.ReferenceSum, want.Candidates.ReferenceSum, 0)
+	d.Count("candidates", c.Count, want.Candidates.Count)
+	d.Sum("prediction_sum", c.PredictionSum, want.Candidates.PredictionSum, 0)
+	d.Sum("reference_sum", c.ReferenceSum, want.Candidates.ReferenceSum, 0)
 	number("calibration_vs_reference", c.CalibrationVsReference, want.Candidates.Calibration)
 	number("log_mae", c.LogMAE, want.Candidates.LogMAE)
 	number("log_bias", c.LogBias, want.Candidates.LogBias)
 	if len(c.Coverage) != len(want.Candidates.Coverage) {
-		d.addf("coverage: got %v, want %v", c.Coverage, want.Candidates.Coverage)
+		d.Addf("coverage: got %v, want %v", c.Coverage, want.Candidates.Coverage)
 	}
 	for f, share := range want.Candidates.Coverage {
 		number("coverage of "+f, c.Coverage[f], share)
 	}
 	for q, v := range map[string]float64{"0.5": want.Candidates.P50, "0.99": want.Candidates.P99} {
 		if got := c.PredictionQuantiles[q]; !got.OK || math.Abs(got.Value-v) > 0.01*v {
-			d.addf("quantile %s: got %+v, want %v within 1 %%", q, got, v)
+			d.Addf("quantile %s: got %+v, want %v within 1 %%", q, got, v)
 		}
 	}
-	d.count("winners", w.Count, want.Winners.Count)
-	d.count("conversions", w.Conversions, want.Winners.Conversions)
-	d.sum("winners prediction_sum", w.PredictionSum, want.Winners.PredictionSum, 0)
+	d.Count("winners", w.Count, want.Winners.Count)
+	d.Count("conversions", w.Conversions, want.Winners.Conversions)
+	d.Sum("winners prediction_sum", w.PredictionSum, want.Winners.PredictionSum, 0)
 	number("calibration", w.Calibration, want.Winners.Calibration)
 	number("log_loss", w.LogLoss, want.Winners.LogLoss)
 	number("normalized_entropy", w.NormalizedEntropy, want.Winners.NormalizedEntropy)

@@ -10,6 +10,7 @@ import (
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/event/eventpb"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 func queryCall() *eventpb.TowerCall {
@@ -154,9 +155,9 @@ func checkWeights(t *testing.T, o *outcome) {
 		{"cost_micros", r.Winners.CostMicros, 400},
 		{"cost_per_conversion_micros", r.Winners.CostPerConversionMicros.Value, 400.0 / 3},
 	} {
-		var d diffs
-		if d.sum(n.name, n.got, n.want, 0); len(d.list) > 0 {
-			t.Error(d.list[0])
+		var d worlds.Diffs
+		if d.Sum(n.name, n.got, n.want, 0); len(d.List) > 0 {
+			t.Error(d.List[0])
 		}
 	}
 	if got := r.Serving["query"].Calls; got != 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/consumer/event/eventpb"
 	"github.com/rampgauge/rampgauge/internal/recount"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // The rules run with a window of 10 minutes and an attribution window of a day.
@@ -122,7 +123,7 @@ func checkRule(t *testing.T, r rule) {
 			oracle := recount.New(p.recountOptions())
 			addAll(oracle, r.messages)
 			s := o.summary(t, aggregator.Query{Experiment: "x"})
-			for _, d := range compareSummary(s, oracle.Summary(recount.Query{Experiment: "x"})) {
+			for _, d := range worlds.Compare(s, oracle.Summary(recount.Query{Experiment: "x"})) {
 				t.Errorf("%s: %s", order.name, d)
 			}
 		}

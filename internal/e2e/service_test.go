@@ -21,6 +21,7 @@ import (
 	"github.com/rampgauge/rampgauge/internal/config"
 	"github.com/rampgauge/rampgauge/internal/eventfile"
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
+	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
 // patience bounds waits for real sockets; nothing waits that long when it works.
@@ -159,7 +160,7 @@ func summaryPath(experiment, slice string) string {
 }
 
 // parseSummary brings an answer into the form that tests compare.
-func parseSummary(t testing.TB, body []byte) summaryOf {
+func parseSummary(t testing.TB, body []byte) worlds.Summary {
 	t.Helper()
 	var answer struct {
 		FromMs int64 `json:"from_ms"`
@@ -176,12 +177,12 @@ func parseSummary(t testing.TB, body []byte) summaryOf {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatalf("summary: %v: %s", err, body)
 	}
-	out := summaryOf{FromMs: answer.FromMs, ToMs: answer.ToMs}
+	out := worlds.Summary{FromMs: answer.FromMs, ToMs: answer.ToMs}
 	for _, name := range slices.Sorted(maps.Keys(answer.Arms)) {
 		a := answer.Arms[name]
-		arm := armOf{Arm: name, RampPercents: a.RampPercents, Total: a.Reading}
+		arm := worlds.Arm{Arm: name, RampPercents: a.RampPercents, Total: a.Reading}
 		for _, row := range a.Slices {
-			r := rowOf{Row: row.Reading}
+			r := worlds.Row{Row: row.Reading}
 			for _, k := range slices.Sorted(maps.Keys(row.Labels)) {
 				r.Labels = append(r.Labels, aggregator.Label{Name: k, Value: row.Labels[k]})
 			}

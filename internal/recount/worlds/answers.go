@@ -80,7 +80,7 @@ func (a *Answers) Difference(want *Answers) string {
 	if reflect.DeepEqual(a, want) {
 		return ""
 	}
-	return firstDifference(a.text(), want.text())
+	return FirstDifference(a.text(), want.text())
 }
 
 func (a *Answers) text() string {
@@ -91,8 +91,8 @@ func (a *Answers) text() string {
 	return string(b)
 }
 
-// firstDifference shows two texts around the place where they part.
-func firstDifference(a, b string) string {
+// FirstDifference shows two texts around the place where they part.
+func FirstDifference(a, b string) string {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
 		i++

@@ -45,12 +45,12 @@ func CheckCounts(counts []join.Counts, r *recount.Recount) []string {
 			got[s].waiting += c.Waiting
 		}
 	}
-	var d diffs
-	d.count("impressions unmatched", got[event.Impressions].unmatched, unmatched.NoAuction+unmatched.NoItem+unmatched.OutsideWindow)
-	d.count("impressions waiting", got[event.Impressions].waiting, waiting[0])
-	d.count("conversions unmatched", got[event.Conversions].unmatched, unmatched.NoImpression)
-	d.count("conversions waiting", got[event.Conversions].waiting, waiting[1])
-	return d.list
+	var d Diffs
+	d.Count("impressions unmatched", got[event.Impressions].unmatched, unmatched.NoAuction+unmatched.NoItem+unmatched.OutsideWindow)
+	d.Count("impressions waiting", got[event.Impressions].waiting, waiting[0])
+	d.Count("conversions unmatched", got[event.Conversions].unmatched, unmatched.NoImpression)
+	d.Count("conversions waiting", got[event.Conversions].waiting, waiting[1])
+	return d.List
 }
 
 // unanswerable reports whether a query may be refused: nothing of the
