@@ -51,8 +51,15 @@ type statusJSON struct {
 	WatermarkMs   int64       `json:"watermark_ms"`
 	Records       streamsJSON `json:"records"`
 	SeriesDropped int64       `json:"series_dropped"`
+	Budgets       budgetsJSON `json:"budgets"`
 	Instance      string      `json:"instance"`
 	Version       string      `json:"version"`
+}
+
+type budgetsJSON struct {
+	JoinMemoryBytes int64 `json:"join_memory_bytes"`
+	StateDiskBytes  int64 `json:"state_disk_bytes"`
+	OverDisk        bool  `json:"over_disk"` // reading waits for room
 }
 
 type streamsJSON struct {
@@ -117,6 +124,7 @@ func (s *Server) status(r *http.Request) (any, error) {
 			Conversions: makeOutcomeCounts(event.Conversions, &st.Streams[event.Conversions]),
 		},
 		SeriesDropped: s.opts.Merged.SeriesDropped(),
+		Budgets:       budgetsJSON{st.Budgets.JoinMemory, st.Budgets.StateDisk, st.Budgets.OverDisk},
 		Instance:      s.opts.Instance,
 		Version:       s.opts.Version,
 	}, nil

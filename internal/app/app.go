@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	p := newPipeline(merged, topic, counters, o.Now)
 	cores = newCores(&o, merged, topic, p, checkpoints)
 	kafka.NewHandler = cores.handler
-	kafka.Held = cores.held
+	kafka.Held, kafka.Hold = cores.held, cores.disk.hold
 	in, err := consumer.New(kafka)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)

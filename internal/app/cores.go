@@ -34,6 +34,7 @@ type cores struct {
 	pipeline    *pipeline
 	checkpoints *checkpoint.Store // nil: none are made
 	durable     durable.Options
+	disk        *disk
 
 	mu   sync.Mutex
 	open map[int32]*opened
@@ -52,6 +53,9 @@ func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipe
 		c.durable = durable.InMemory()
 	}
 	c.durable.Logger = o.Logger
+	c.disk = newDisk(int64(o.Config.State.MaxDisk), o.Logger)
+	p.disk = c.disk.bytes
+	p.memory = memoryBudget{limit: int64(o.Config.Join.Memory), log: o.Logger}
 	return c
 }
 
@@ -104,7 +108,7 @@ func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, db *durable.
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{partition: a.Partition, source: c.topic.Open(a.Partition, epoch, a.Wake), log: c.o.Logger}
+	h := &handler{partition: a.Partition, source: c.topic.Open(a.Partition, epoch, a.Wake), disk: c.disk}
 	h.closed = func() { c.closed(a.Partition, h.source.Newer()) }
 	if c.checkpoints != nil {
 		h.checkpoints = &checkpointer{
@@ -119,6 +123,9 @@ func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, db *durable.
 	if h.Core, err = partition.Open(po, db); err != nil {
 		h.source.Close()
 		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	if !c.o.InMemory {
+		c.disk.open(a.Partition, db.DiskBytes)
 	}
 	return h, nil
 }
@@ -231,5 +238,6 @@ func (c *cores) closed(number int32, newer uint64) {
 	delete(c.open, number)
 	c.seen[number] = max(c.seen[number], newer)
 	c.mu.Unlock()
+	c.disk.close(number)
 	c.pipeline.forget(number)
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/internal/panes"
@@ -17,7 +16,7 @@ type handler struct {
 	partition   int32
 	source      *panes.Source
 	checkpoints *checkpointer // nil: none are made
-	log         *slog.Logger
+	disk        *disk
 	closed      func()
 }
 
@@ -29,6 +28,7 @@ func (h *handler) Commit(ctx context.Context) error {
 	if err := h.Core.Commit(ctx); err != nil {
 		return err
 	}
+	h.disk.measure(h.partition)
 	if h.checkpoints != nil {
 		return h.checkpoints.committed(ctx, h.Version())
 	}

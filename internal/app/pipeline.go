@@ -25,6 +25,8 @@ type pipeline struct {
 	consumer *consumer.Consumer
 	now      func() time.Time
 	holds    atomic.Int32
+	disk     func() (bytes int64, over bool) // of the states
+	memory   memoryBudget
 
 	mu          sync.Mutex
 	reports     map[int32]partition.Report
@@ -32,7 +34,10 @@ type pipeline struct {
 }
 
 func newPipeline(m *aggregator.Merged, topic *panes.Topic, c *telemetry.Counters, now func() time.Time) *pipeline {
-	return &pipeline{merged: m, topic: topic, counters: c, now: now, reports: map[int32]partition.Report{}}
+	return &pipeline{
+		merged: m, topic: topic, counters: c, now: now, reports: map[int32]partition.Report{},
+		disk: func() (int64, bool) { return 0, false },
+	}
 }
 
 func (p *pipeline) partitions() int { return p.consumer.Partitions() }
@@ -57,6 +62,10 @@ func (p *pipeline) report(source int32, r partition.Report) {
 		p.counters.Grow(s, &before, &after)
 	}
 	p.growCorrupt()
+	if early := r.EvictedEarly - old.EvictedEarly; early > 0 {
+		p.counters.AddEvictedEarly(int(early))
+		p.memory.short(source, early, r.MemoryBytes)
+	}
 	p.counters.AddCandidates(int(r.Join.Candidates - old.Join.Candidates))
 	if r.NewestMs > old.NewestMs {
 		p.counters.ObserveEventToMetric(p.now().Sub(time.UnixMilli(r.NewestMs)))
@@ -127,8 +136,12 @@ func (p *pipeline) Status(ctx context.Context) (telemetry.Status, error) {
 		caughtUp, err = p.topic.CaughtUp(ctx)
 	}
 	s := telemetry.Status{CaughtUp: caughtUp && !held, LagRecords: lag, WatermarkMs: p.merged.NewestMs()}
+	s.Budgets.StateDisk, s.Budgets.OverDisk = p.disk()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, r := range p.reports {
+		s.Budgets.JoinMemory += r.MemoryBytes
+	}
 	corrupt := p.corrupt()
 	for st := range event.NumStreams {
 		s.Streams[st].Add(&corrupt[st])

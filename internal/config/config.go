@@ -129,9 +129,11 @@ type Join struct {
 	AttributionWindow time.Duration `yaml:"attribution_window"`
 	// Conversion types that make a label. Empty: all.
 	ConversionTypes []string `yaml:"conversion_types"`
-	// Memory below which nothing is evicted from the tier of auctions that wait
-	// for impressions. Beyond it the oldest are forgotten, and a record older than
-	// what was forgotten counts as `late` and is in no number.
+	// Memory for what the join holds, of all partitions together. Below it nothing
+	// is evicted. Beyond it the oldest auctions are dropped, and what still comes
+	// for them is found by reading their topic again: the numbers are the same, but
+	// dropping auctions that impressions are on their way to is slow, and is said
+	// in the log and counted.
 	Memory Size `yaml:"memory"`
 }
 
@@ -168,6 +170,10 @@ type Experiment struct {
 type State struct {
 	// Directory on a local disk.
 	Dir string `yaml:"dir"`
+	// What the states of all partitions that an instance has may take on its disk.
+	// Beyond it no more records are read until there is room: they stay on the
+	// topics, and the lag grows. 0: no limit.
+	MaxDisk Size `yaml:"max_disk"`
 	// Copies of the state for moves between machines.
 	Checkpoint Checkpoint `yaml:"checkpoint"`
 }

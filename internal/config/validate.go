@@ -32,12 +32,17 @@ func (d *decoder) validate(c *Config) {
 	d.experiments(c.Experiments)
 
 	d.require(c.State.Dir != "", "state.dir", "must not be empty")
+	d.require(c.State.MaxDisk == 0 || c.State.MaxDisk >= leastDisk, "state.max_disk",
+		"%s is out of range; want 0 for no limit, or at least %s", c.State.MaxDisk, leastDisk)
 	d.checkpoint(c.State.Checkpoint)
 	d.hostPort("web.listen", c.Web.Listen, 0)
 	d.oneOf("alerts.mode", c.Alerts.Mode, AlertsDirect, AlertsAlertmanager, AlertsOff)
 	d.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	d.oneOf("log.format", c.Log.Format, "text", "json")
 }
+
+// leastDisk is what one partition takes before it holds much.
+const leastDisk Size = 64 << 20
 
 // good says whether none of the paths has a problem yet.
 func (d *decoder) good(paths ...string) bool {

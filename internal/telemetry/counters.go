@@ -24,6 +24,7 @@ type Counters struct {
 	unmatched     [NumWhys]*metrics.Counter
 	dead          [event.NumStreams][event.NumReasons]*metrics.Counter
 	candidates    *metrics.Counter
+	evictedEarly  *metrics.Counter
 	eventToMetric *metrics.PrometheusHistogram
 }
 
@@ -48,6 +49,7 @@ func New() *Counters {
 		c.unmatched[w] = c.set.NewCounter(fmt.Sprintf("%s{topic=%q,reason=%q}", unmatchedName, w.Stream(), w))
 	}
 	c.candidates = c.set.NewCounter(candidatesName)
+	c.evictedEarly = c.set.NewCounter(evictedEarlyName)
 	c.eventToMetric = c.set.NewPrometheusHistogramExt(eventToMetricName, eventToMetricBounds)
 	return c
 }
@@ -112,6 +114,10 @@ func grow(counter *metrics.Counter, was, is int64) {
 
 // AddCandidates counts n candidates taken into the numbers.
 func (c *Counters) AddCandidates(n int) { c.candidates.Add(n) }
+
+// AddEvictedEarly counts n buckets of auctions dropped while impressions could
+// still come for them.
+func (c *Counters) AddEvictedEarly(n int) { c.evictedEarly.Add(n) }
 
 // ObserveEventToMetric records how long an event took from its event time to
 // the numbers that queries see. A delay below zero, from a clock that is ahead,

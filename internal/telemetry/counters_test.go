@@ -28,6 +28,7 @@ func TestEverySeriesStartsAtZero(t *testing.T) {
 		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 0`,
 		`rampgauge_unmatched_records_total{topic="conversions",reason="no_impression"} 0`,
 		`rampgauge_candidates_total 0`,
+		`rampgauge_join_early_evictions_total 0`,
 		`rampgauge_event_to_metric_seconds_count 0`,
 		`# TYPE rampgauge_event_to_metric_seconds histogram`,
 	} {
@@ -51,6 +52,7 @@ func TestAdd(t *testing.T) {
 	c.AddUnmatched(NoAuction, 1)
 	c.AddUnmatched(NoItem, 2)
 	c.AddCandidates(1000)
+	c.AddEvictedEarly(5)
 	got := text(c)
 	for _, want := range []string{
 		`rampgauge_records_total{topic="predictions",outcome="consumed"} 10`,
@@ -60,6 +62,7 @@ func TestAdd(t *testing.T) {
 		`rampgauge_records_total{topic="impressions",outcome="unmatched"} 3`,
 		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 2`,
 		`rampgauge_candidates_total 1000`,
+		`rampgauge_join_early_evictions_total 5`,
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("text lacks %q", want)

@@ -5,6 +5,7 @@ const (
 	deadName          = "rampgauge_dead_letters_total"
 	unmatchedName     = "rampgauge_unmatched_records_total"
 	candidatesName    = "rampgauge_candidates_total"
+	evictedEarlyName  = "rampgauge_join_early_evictions_total"
 	eventToMetricName = "rampgauge_event_to_metric_seconds"
 )
 
@@ -28,6 +29,8 @@ func Descriptors() []Descriptor {
 			"Records whose horizon passed without the record that they belong to, by what was missing."},
 		{candidatesName, "counter", nil,
 			"Candidates taken into the numbers."},
+		{evictedEarlyName, "counter", nil,
+			"Time buckets of auctions dropped while impressions could still come for them, because join.memory is used up; what comes is found by reading their topic again."},
 		{eventToMetricName, "histogram", nil,
 			"Time from an event to the numbers that queries see."},
 	}

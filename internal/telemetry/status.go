@@ -54,6 +54,16 @@ type Status struct {
 	// reach; 0 before the first record.
 	WatermarkMs int64
 	Streams     [event.NumStreams]StreamCounts
+	Budgets     Budgets
+}
+
+// Budgets is what the service takes of what it may take, in bytes.
+type Budgets struct {
+	JoinMemory int64 // held by the join
+	StateDisk  int64 // taken on disk by the states of all partitions
+	// OverDisk is true while no records are read because StateDisk is more than
+	// it may be.
+	OverDisk bool
 }
 
 // PartitionLag is how far one partition of one stream is behind.

@@ -22,6 +22,7 @@ type Pipeline struct {
 func Caught() *Pipeline {
 	p := &Pipeline{ready: true}
 	p.status = telemetry.Status{CaughtUp: true, WatermarkMs: StartMs + 3600_000}
+	p.status.Budgets = telemetry.Budgets{JoinMemory: 5 << 20, StateDisk: 70 << 20}
 	p.status.Streams[event.Predictions] = telemetry.StreamCounts{Consumed: 3605, Duplicate: 4, Dead: 1}
 	p.status.Streams[event.Predictions].DeadBy[event.ReasonMalformed] = 1
 	p.status.Streams[event.Impressions] = telemetry.StreamCounts{Consumed: 10806, Unmatched: 6, Waiting: 3}

@@ -32,6 +32,9 @@ const (
 	lagName       = "rampgauge_consumer_lag_records"
 	watermarkName = "rampgauge_watermark_timestamp_seconds"
 	droppedName   = "rampgauge_series_dropped_total"
+	memoryName    = "rampgauge_join_memory_bytes"
+	stateName     = "rampgauge_state_disk_bytes"
+	overDiskName  = "rampgauge_state_over_budget"
 	buildName     = "rampgauge_build_info"
 )
 
@@ -90,6 +93,12 @@ func serviceDescriptors() []telemetry.Descriptor {
 			Help: "Newest event time in the numbers; absent before the first event."},
 		{Name: droppedName, Type: "counter",
 			Help: "Series that the series budget has cut."},
+		{Name: memoryName, Type: "gauge",
+			Help: "What the join of all partitions here holds in memory; its budget is join.memory."},
+		{Name: stateName, Type: "gauge",
+			Help: "What the states of all partitions here take on disk; their budget is state.max_disk."},
+		{Name: overDiskName, Type: "gauge",
+			Help: "1 while no records are read because the states take more than state.max_disk, else 0."},
 		{Name: buildName, Type: "gauge", Labels: []string{"version", "revision", "goversion"},
 			Help: "Always 1; what was built is in the labels."},
 	}

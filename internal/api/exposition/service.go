@@ -53,6 +53,13 @@ func (s *service) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	// An error means that the lag could not be asked for; the counts still hold.
 	st, _ := s.opts.Status(ctx)
+	send(memoryName, prometheus.GaugeValue, float64(st.Budgets.JoinMemory))
+	send(stateName, prometheus.GaugeValue, float64(st.Budgets.StateDisk))
+	over := 0.0
+	if st.Budgets.OverDisk {
+		over = 1
+	}
+	send(overDiskName, prometheus.GaugeValue, over)
 	for stream := event.Impressions; stream < event.NumStreams; stream++ {
 		if v, ok := st.Streams[stream].UnmatchedRatio(); ok {
 			send(unmatchedName, prometheus.GaugeValue, v, stream.String())
