@@ -28,11 +28,14 @@ func (c *Consumer) member(ctx, base context.Context) error {
 	if err != nil {
 		return fmt.Errorf("group %q: %w", c.options.Group, err)
 	}
+	joining := time.Now()
 	for err == nil && ctx.Err() == nil {
 		var gen *kafka.Generation
 		if gen, err = group.Next(ctx); err == nil {
 			c.problems.over("group " + c.options.Group)
+			c.log.Info("kafka: joined the group", "group", gen.GroupID, "generation", gen.ID, "took", time.Since(joining).Round(time.Millisecond))
 			err = c.generation(ctx, base, gen)
+			joining = time.Now()
 		} else {
 			err = c.joinFailed(ctx, err)
 		}

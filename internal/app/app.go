@@ -88,11 +88,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeCheckpoints()) }()
 	var cores *cores
+	var p *pipeline
 	topic := panes.New(panes.Options{
 		CaughtUp: func(source int32) bool { return cores.caughtUp(source) },
+		Seen:     func(_ int32, firstMs, newestMs int64) { p.seen(firstMs, newestMs) },
 		Kafka:    kafka, Topic: c.Topics.Panes.Name, Merged: merged, Levels: aggregatorOptions(c, o.EachDimension).Levels, Logger: o.Logger,
 	})
-	p := newPipeline(merged, topic, counters, o.Now)
+	p = newPipeline(merged, topic, counters, o.Now)
 	cores = newCores(&o, merged, topic, p, checkpoints)
 	kafka.NewHandler = cores.handler
 	kafka.Held, kafka.Hold = cores.held, cores.disk.hold

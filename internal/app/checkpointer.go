@@ -15,6 +15,7 @@ import (
 	"github.com/rampgauge/rampgauge/internal/config"
 	"github.com/rampgauge/rampgauge/internal/durable"
 	"github.com/rampgauge/rampgauge/internal/partition"
+	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
 // openCheckpoints returns where checkpoints go, nil when none are made, and
@@ -95,6 +96,7 @@ type checkpointer struct {
 	db        *durable.DB
 	owner     *checkpoint.Owner
 	log       *slog.Logger
+	counters  *telemetry.Counters
 	partition int32
 	dir       string // of the snapshot
 	every     time.Duration
@@ -150,8 +152,10 @@ func (c *checkpointer) upload(ctx context.Context, v aggregator.Version) {
 	case errors.Is(err, checkpoint.ErrFenced):
 		c.fenced.Store(true)
 	case err != nil && ctx.Err() == nil && !errors.Is(err, checkpoint.ErrStale):
+		c.counters.AddCheckpoint(false, 0)
 		c.log.Warn("checkpoint failed; the next one is tried at the interval", "partition", c.partition, "error", err)
 	case err == nil:
+		c.counters.AddCheckpoint(true, u.Sent)
 		c.log.Debug("checkpoint made", "partition", c.partition, "version", v.String(), "sent_bytes", u.Sent, "objects", u.Objects)
 		if u.Swept.Err != nil {
 			c.log.Warn("old checkpoints cannot be deleted", "partition", c.partition, "error", u.Swept.Err)

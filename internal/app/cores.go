@@ -72,10 +72,12 @@ func (c *cores) dir(number int32) string {
 
 // handler opens the state of a partition and its core.
 func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Handler, error) {
+	began := time.Now()
 	db, err := c.openState(a.Partition)
 	if err != nil {
 		return nil, err
 	}
+	read := time.Now()
 	if db, err = c.moveHere(ctx, &a, db); err != nil {
 		return nil, err
 	}
@@ -87,6 +89,10 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 	c.mu.Lock()
 	c.open[a.Partition] = &opened{ends: [event.NumStreams]int64{-1, -1, -1}}
 	c.mu.Unlock()
+	from := h.Offsets()
+	c.o.Logger.Info("partition opened", "partition", a.Partition, "predictions_from", from[event.Predictions],
+		"impressions_from", from[event.Impressions], "conversions_from", from[event.Conversions],
+		"state_took", read.Sub(began).Round(time.Millisecond), "rest_took", time.Since(read).Round(time.Millisecond))
 	return h, nil
 }
 
@@ -112,13 +118,14 @@ func (c *cores) openOn(ctx context.Context, a *consumer.Assignment, db *durable.
 	h.closed = func() { c.closed(a.Partition, h.source.Newer()) }
 	if c.checkpoints != nil {
 		h.checkpoints = &checkpointer{
-			db: db, owner: c.checkpoints.Owner(a.Partition, epoch), log: c.o.Logger, partition: a.Partition,
+			db: db, owner: c.checkpoints.Owner(a.Partition, epoch), log: c.o.Logger, counters: c.pipeline.counters, partition: a.Partition,
 			dir: place + ".checkpoint", every: c.o.Config.State.Checkpoint.Interval, now: c.o.Now,
 		}
 	}
 	po := c.options(a)
 	po.Epoch = epoch
 	po.Prepare = h.source.Prepare
+	po.News = h.source.News
 	po.Publish = func(_ int32, newestMs int64, upserts []aggregator.Upsert) { h.source.Publish(newestMs, upserts) }
 	if h.Core, err = partition.Open(po, db); err != nil {
 		h.source.Close()

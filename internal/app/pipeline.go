@@ -67,8 +67,15 @@ func (p *pipeline) report(source int32, r partition.Report) {
 		p.memory.short(source, early, r.MemoryBytes)
 	}
 	p.counters.AddCandidates(int(r.Join.Candidates - old.Join.Candidates))
-	if r.NewestMs > old.NewestMs {
-		p.counters.ObserveEventToMetric(p.now().Sub(time.UnixMilli(r.NewestMs)))
+}
+
+// seen takes in that the numbers which queries see now have events from a first
+// to a newest one: those in between took no longer than the first.
+func (p *pipeline) seen(firstMs, newestMs int64) {
+	now := p.now()
+	p.counters.ObserveEventToMetric(now.Sub(time.UnixMilli(firstMs)))
+	if newestMs > firstMs {
+		p.counters.ObserveEventToMetric(now.Sub(time.UnixMilli(newestMs)))
 	}
 }
 

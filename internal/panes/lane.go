@@ -37,6 +37,8 @@ type waiting struct {
 	source  *Source
 	since   uint64 // sequence of the oldest version that is not on the topic
 	dropped bool   // another record has its place
+	// progress says that it is about its source, and no pane.
+	progress bool
 }
 
 func (w *waiting) size() int64 { return int64(len(w.message.Key) + len(w.message.Value) + 100) }
@@ -70,6 +72,7 @@ func (l *lane) enter(w *waiting) {
 	w.since = w.version.Sequence
 	if old != nil && old.source == w.source {
 		w.since = old.since
+		w.source.replaced(old, w)
 	} else {
 		w.source.owes(w.since)
 		if old != nil { // the source was opened anew meanwhile

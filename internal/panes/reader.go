@@ -53,9 +53,10 @@ func (t *Topic) record(r *consumer.Record) error {
 	if err != nil {
 		v = aggregator.Version{} // whoever owns the pane replaces the record
 	}
+	var owner *Source
 	if !k.Progress {
 		c := aggregator.CellPane{Key: k.Key, Pane: k.Pane}
-		if owner := t.index.note(k.Source, c, v, removes); owner != nil {
+		if owner = t.index.note(k.Source, c, v, removes); owner != nil {
 			owner.note(c, v, standing)
 		}
 	}
@@ -66,6 +67,9 @@ func (t *Topic) record(r *consumer.Record) error {
 		t.opts.Merged.Publish(k.Source, newest, []aggregator.Upsert{u})
 	default:
 		t.stats.Known.Add(1)
+	}
+	if owner != nil && (standing == aggregator.Fresh || standing == aggregator.Refused) {
+		owner.seen(v)
 	}
 	return nil
 }

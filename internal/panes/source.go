@@ -30,6 +30,7 @@ type Source struct {
 	correct  map[aggregator.CellPane]struct{} // the topic has them otherwise
 	debts    []debt                           // by sequence, ascending
 	last     uint64                           // sequence of the last Publish
+	unseen   unseen
 }
 
 // debt is how many records of one commit are not on the topic.
@@ -119,7 +120,13 @@ func (s *Source) reconcile(p *aggregator.Partition) {
 // comparison with the topic, after a newer owner has been seen and while the
 // queue is full it does nothing: a later comparison finds what is missing.
 func (s *Source) Publish(newestMs int64, upserts []aggregator.Upsert) {
-	if len(upserts) == 0 || s.fenced.Load() || !s.reconciled.Load() {
+	if s.fenced.Load() || !s.reconciled.Load() {
+		return
+	}
+	if len(upserts) == 0 {
+		s.mu.Lock()
+		s.unseen.news = span{} // nothing of it is to be seen
+		s.mu.Unlock()
 		return
 	}
 	size := 0
@@ -132,12 +139,13 @@ func (s *Source) Publish(newestMs int64, upserts []aggregator.Upsert) {
 	}
 	s.mu.Lock()
 	s.last = upserts[0].Version.Sequence
+	s.unseen.publish(s.last, upserts)
 	s.mu.Unlock()
 	lanes := make([][]*waiting, len(s.t.lanes))
 	arena := make([]byte, 0, size)
 	for i := range upserts {
 		u := &upserts[i]
-		w := &waiting{version: u.Version, source: s}
+		w := &waiting{version: u.Version, source: s, progress: u.Progress}
 		from := len(arena)
 		arena = u.AppendKey(arena, s.number)
 		w.message.Key = arena[from:len(arena):len(arena)]
@@ -161,6 +169,9 @@ func (s *Source) Publish(newestMs int64, upserts []aggregator.Upsert) {
 
 // startOver has the source compared with the topic again.
 func (s *Source) startOver() {
+	s.mu.Lock()
+	s.unseen.startOver()
+	s.mu.Unlock()
 	s.synced.Store(false)
 	s.reconciled.Store(false)
 	go s.sync()

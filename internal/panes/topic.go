@@ -27,6 +27,9 @@ type Options struct {
 	// CaughtUp reports whether a source has counted all that was on its input
 	// topics when it was opened; nil: all have.
 	CaughtUp func(source int32) bool
+	// Seen is called, from the reader's goroutine, when Merged has got all that a
+	// source owned here has published of some news, see Source.News; nil: it is not.
+	Seen func(source int32, firstMs, newestMs int64)
 	// Partitions of the topic where it is made; 0: 4. More of them spread the
 	// writing over brokers; every instance reads them all.
 	Partitions int

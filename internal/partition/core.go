@@ -40,6 +40,10 @@ type Options struct {
 	Prepare func(*aggregator.Partition)
 	// Publish receives what changed, at each commit, once it is stored.
 	Publish func(source int32, newestMs int64, upserts []aggregator.Upsert)
+	// News receives, before Publish, the event times of the first and the newest
+	// event of a commit that are newer than all before it, in Unix milliseconds; it
+	// is not called for a commit without. nil: nobody does.
+	News func(firstMs, newestMs int64)
 	// Report receives the counts, at each commit; nil: nobody does.
 	Report func(source int32, r Report)
 	// Reread calls f with the predictions at the offsets from first to last, in
@@ -81,6 +85,7 @@ type Core struct {
 	next, applied [event.NumStreams]int64
 	report        Report
 	soughtMs      int64 // when late records were last sought
+	news          news
 
 	entries []Pane // scratch of a commit
 	arena   []byte
@@ -153,18 +158,21 @@ func (c *Core) decode(s event.Stream, r *consumer.Record, known bool, now int64)
 		case known:
 			c.join.Known(e, r.Offset)
 		default:
+			c.news.take(e.EventTimeMs, now)
 			c.join.Prediction(e, r.Offset)
 		}
 		return reason
 	case event.Impressions:
 		e, reason := c.decoder.DecodeImpression(c.opts.Formats[s], r.Value, now)
 		if reason == event.ReasonNone {
+			c.news.take(e.EventTimeMs, now)
 			c.join.Impression(e)
 		}
 		return reason
 	default:
 		e, reason := c.decoder.DecodeConversion(c.opts.Formats[s], r.Value, now)
 		if reason == event.ReasonNone {
+			c.news.take(e.EventTimeMs, now)
 			c.join.Conversion(e)
 		}
 		return reason
@@ -192,6 +200,7 @@ func (c *Core) Commit(ctx context.Context) error {
 	if err := c.store(upserts); err != nil {
 		return err
 	}
+	c.news.tell(c.opts.News)
 	c.opts.Publish(c.opts.Partition, c.agg.NewestMs(), upserts)
 	c.reportNow()
 	return nil

@@ -137,6 +137,7 @@ func (c *Core) restore() error {
 	c.report.Consumed, c.report.Dead, c.report.DeadBy = m.Consumed, m.Dead, m.DeadBy
 	c.agg.RestoreExpired(m.Expired)
 	c.join.Restore(m.Join)
+	c.news.known = min(m.Join.NewestMs, c.opts.NowMs())
 	decoder := aggregator.NewDecoder(c.opts.Aggregator.Levels)
 	if err := c.state.EachPane(func(key, value []byte) error { return c.restoreEntry(decoder, key, value) }); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // eventToMetricBounds are the upper bounds of the delay histogram, in seconds:
 // fine where a live pipeline should be, coarse up to a day for one that reads a
 // backlog.
-var eventToMetricBounds = []float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400}
+var eventToMetricBounds = []float64{0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400}
 
 // Counters counts what the service does. Every series of it exists from the
 // start, at zero, because a rate misses the first step of a series that was
@@ -26,6 +26,8 @@ type Counters struct {
 	candidates    *metrics.Counter
 	evictedEarly  *metrics.Counter
 	eventToMetric *metrics.PrometheusHistogram
+	checkpoints   map[bool]*metrics.Counter // by whether they were made
+	checkpointed  *metrics.Counter          // bytes
 }
 
 // New returns counters at zero, in a set of their own: two services in one
@@ -51,6 +53,11 @@ func New() *Counters {
 	c.candidates = c.set.NewCounter(candidatesName)
 	c.evictedEarly = c.set.NewCounter(evictedEarlyName)
 	c.eventToMetric = c.set.NewPrometheusHistogramExt(eventToMetricName, eventToMetricBounds)
+	c.checkpoints = map[bool]*metrics.Counter{
+		true:  c.set.NewCounter(checkpointsName + `{outcome="made"}`),
+		false: c.set.NewCounter(checkpointsName + `{outcome="failed"}`),
+	}
+	c.checkpointed = c.set.NewCounter(checkpointBytesName)
 	return c
 }
 
@@ -118,6 +125,13 @@ func (c *Counters) AddCandidates(n int) { c.candidates.Add(n) }
 // AddEvictedEarly counts n buckets of auctions dropped while impressions could
 // still come for them.
 func (c *Counters) AddEvictedEarly(n int) { c.evictedEarly.Add(n) }
+
+// AddCheckpoint counts a checkpoint that was made, and the bytes sent for it, or
+// one that failed.
+func (c *Counters) AddCheckpoint(made bool, sentBytes int64) {
+	c.checkpoints[made].Inc()
+	c.checkpointed.AddInt64(sentBytes)
+}
 
 // ObserveEventToMetric records how long an event took from its event time to
 // the numbers that queries see. A delay below zero, from a clock that is ahead,

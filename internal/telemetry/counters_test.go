@@ -29,6 +29,8 @@ func TestEverySeriesStartsAtZero(t *testing.T) {
 		`rampgauge_unmatched_records_total{topic="conversions",reason="no_impression"} 0`,
 		`rampgauge_candidates_total 0`,
 		`rampgauge_join_early_evictions_total 0`,
+		`rampgauge_checkpoints_total{outcome="failed"} 0`,
+		`rampgauge_checkpoint_sent_bytes_total 0`,
 		`rampgauge_event_to_metric_seconds_count 0`,
 		`# TYPE rampgauge_event_to_metric_seconds histogram`,
 	} {
@@ -53,6 +55,9 @@ func TestAdd(t *testing.T) {
 	c.AddUnmatched(NoItem, 2)
 	c.AddCandidates(1000)
 	c.AddEvictedEarly(5)
+	c.AddCheckpoint(true, 300)
+	c.AddCheckpoint(true, 40)
+	c.AddCheckpoint(false, 0)
 	got := text(c)
 	for _, want := range []string{
 		`rampgauge_records_total{topic="predictions",outcome="consumed"} 10`,
@@ -63,6 +68,9 @@ func TestAdd(t *testing.T) {
 		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 2`,
 		`rampgauge_candidates_total 1000`,
 		`rampgauge_join_early_evictions_total 5`,
+		`rampgauge_checkpoints_total{outcome="made"} 2`,
+		`rampgauge_checkpoints_total{outcome="failed"} 1`,
+		`rampgauge_checkpoint_sent_bytes_total 340`,
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("text lacks %q", want)

@@ -7,6 +7,9 @@ const (
 	candidatesName    = "rampgauge_candidates_total"
 	evictedEarlyName  = "rampgauge_join_early_evictions_total"
 	eventToMetricName = "rampgauge_event_to_metric_seconds"
+
+	checkpointsName     = "rampgauge_checkpoints_total"
+	checkpointBytesName = "rampgauge_checkpoint_sent_bytes_total"
 )
 
 // Descriptor describes one metric family: what its text in the exposition and
@@ -32,6 +35,10 @@ func Descriptors() []Descriptor {
 		{evictedEarlyName, "counter", nil,
 			"Time buckets of auctions dropped while impressions could still come for them, because join.memory is used up; what comes is found by reading their topic again."},
 		{eventToMetricName, "histogram", nil,
-			"Time from an event to the numbers that queries see."},
+			"Time from an event to the numbers that queries see: of each commit, that of the first and of the newest event that are newer than all before."},
+		{checkpointsName, "counter", []string{"outcome"},
+			"Checkpoints of partitions' states, made and failed; none are made without state.checkpoint.url."},
+		{checkpointBytesName, "counter", nil,
+			"Bytes sent for the checkpoints that were made: what had changed since the one before."},
 	}
 }
