@@ -3,16 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
-	"github.com/rampgauge/rampgauge/internal/config"
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
+	"github.com/rampgauge/rampgauge/internal/live"
 	"github.com/rampgauge/rampgauge/internal/simulate"
 )
 
@@ -45,45 +41,24 @@ func withLoad(ctx context.Context, o *options, w workload, fn func(brokers []str
 	return errors.Join(err, broker.Stop())
 }
 
-func fill(ctx context.Context, brokers []string, partitions int, w workload) (totals, error) {
-	var t totals
-	topics := config.Default().Topics
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(brokers...), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchMaxBytes(256<<10),
-		kgo.MaxBufferedBytes(64<<20), kgo.MaxBufferedRecords(1<<20),
-	)
+func fill(ctx context.Context, brokers []string, partitions int, w workload) (t totals, err error) {
+	p, err := newProducer(ctx, brokers, partitions)
 	if err != nil {
 		return t, err
 	}
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	forever := "-1"
-	for s := range event.NumStreams {
-		name := topics.Input(s).Name
-		if _, err := admin.CreateTopic(ctx, int32(partitions), 1, map[string]*string{"retention.ms": &forever}, name); err != nil {
-			return t, fmt.Errorf("topic %s: %w", name, err)
-		}
-	}
-	var mu sync.Mutex
-	var failed error
+	defer p.Close()
 	simulate.NewBench(w.bench).Run(func(e simulate.Encoded) bool {
-		t.records[e.Stream]++
-		t.bytes += int64(len(e.Value))
-		value := append(append(make([]byte, 0, len(e.Key)+len(e.Value)), e.Key...), e.Value...)
-		client.Produce(ctx, &kgo.Record{
-			Topic: topics.Input(e.Stream).Name, Key: value[:len(e.Key)], Value: value[len(e.Key):],
-			Timestamp: time.UnixMilli(e.EventTimeMs),
-		}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				mu.Lock()
-				failed = err
-				mu.Unlock()
-			}
-		})
+		p.Put(e)
 		return ctx.Err() == nil
 	})
-	err = client.Flush(ctx)
+	err = p.Flush(ctx)
+	t.records, t.bytes = p.Records, p.Bytes
 	t.candidates = t.records[event.Predictions] * int64(w.bench.Candidates)
-	return t, errors.Join(failed, err)
+	return t, err
+}
+
+// newProducer keeps the broker's part small: nothing is compressed.
+func newProducer(ctx context.Context, brokers []string, partitions int) (*live.Producer, error) {
+	return live.NewProducer(ctx, brokers, partitions,
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(256<<10), kgo.MaxBufferedBytes(64<<20))
 }
