@@ -55,7 +55,7 @@ func TestDesignHolds(t *testing.T) {
 		if dir != "cmd/rampgauge" {
 			forbidden["internal/app"] = "only the command starts it"
 		}
-		if dir != "internal/app" && dir != "internal/loadbench" {
+		if dir != "internal/app" && dir != "internal/loadbench" && dir != "internal/chaos" {
 			forbidden["internal/kafkatest"] = "only the demo brings a broker along"
 			forbidden["internal/api"] = "only internal/app wires"
 		}

@@ -57,7 +57,7 @@ var allowedImports = map[string]imports{
 	"consumer/event/eventtest":           {code: []string{"consumer/event", "consumer/event/eventpb"}},
 	"internal/archtest":                  {},
 	"internal/checkpoint/checkpointtest": {code: []string{"internal/checkpoint"}},
-	"internal/chaos":                     {code: []string{"consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
+	"internal/chaos":                     {code: []string{"consumer/event", "internal/kafkatest", "internal/live", "internal/simulate"}},
 	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
@@ -70,7 +70,8 @@ var allowedImports = map[string]imports{
 		"internal/checkpoint/checkpointtest", "internal/durable", "internal/partition", "internal/recount/worlds",
 	}},
 	"internal/faultsim/run": {code: []string{"internal/faultsim"}},
-	"internal/loadbench":    {code: []string{"consumer", "consumer/event", "internal/config", "internal/kafkatest", "internal/simulate"}},
+	"internal/live":         {code: []string{"consumer/event", "internal/config", "internal/simulate"}},
+	"internal/loadbench":    {code: []string{"consumer", "consumer/event", "internal/kafkatest", "internal/live", "internal/simulate"}},
 	"internal/recount":      {code: []string{"consumer/event/eventpb"}},
 	"internal/recount/worlds": {code: []string{
 		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount",
@@ -84,7 +85,7 @@ var onlyFor = map[string][]string{
 	"github.com/goccy/go-yaml":         {"internal/config"},
 	"go.yaml.in/yaml":                  {"internal/config"},
 	"github.com/segmentio/kafka-go":    {"consumer"},
-	"github.com/twmb/franz-go":         {"internal/app", "internal/eventfile", "internal/kafkatest", "internal/loadbench"},
+	"github.com/twmb/franz-go":         {"internal/app", "internal/chaos", "internal/eventfile", "internal/kafkatest", "internal/live", "internal/loadbench"},
 	"google.golang.org/protobuf":       {"consumer/event/eventpb", "consumer/event/eventtest", "internal/app", "internal/eventfile", "internal/faultsim", "internal/recount", "internal/recount/worlds", "internal/simulate"},
 	"github.com/schollz/progressbar":   {"cmd/rampgauge"},
 	"github.com/prometheus/":           {"cmd/rampgauge", "internal/api", "internal/api/exposition"},

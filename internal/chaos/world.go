@@ -8,10 +8,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/rampgauge/rampgauge/internal/kafkatest"
+	"github.com/rampgauge/rampgauge/internal/live"
 )
 
 // world is the broker, the instances, and what happens to them.
@@ -21,7 +23,7 @@ type world struct {
 	load    *load
 	started time.Time
 
-	instances []*instance
+	instances []*live.Instance
 	made      int
 }
 
@@ -29,22 +31,47 @@ func (w *world) say(format string, args ...any) {
 	fmt.Printf("%6.1fs  %s\n", time.Since(w.started).Seconds(), fmt.Sprintf(format, args...))
 }
 
+const instanceConfig = `
+kafka: {brokers: [%s], group: %s}
+topics: {panes: {name: %s-panes}, dead_letters: {name: %s-dead}}
+join: {window: 10s, attribution_window: 2m, memory: 64MiB}
+aggregation: {windows: [1m, 5m], slices: [[surface]]}
+web: {listen: "%s"}
+state: {dir: %s%s}
+alerts: {mode: off}
+log: {level: info}
+`
+
+// askEvery is how often an instance is asked whether it has caught up.
+const askEvery = 300 * time.Millisecond
+
+func (w *world) instance(group, name string) (*live.Instance, error) {
+	checkpoint := ""
+	if w.o.checkpoint {
+		checkpoint = fmt.Sprintf(", checkpoint: {url: %q, interval: 5s}", "file://"+filepath.Join(w.o.dir, group+"-checkpoints"))
+	}
+	return live.New(live.Options{
+		Name: name, Dir: filepath.Join(w.o.dir, name), Binary: w.o.binary,
+		Config: func(addr, data string) string {
+			return fmt.Sprintf(instanceConfig, strings.Join(w.broker.Brokers(), ","), group, group, group, addr, data, checkpoint)
+		},
+	})
+}
+
 func (w *world) add() error {
 	w.made++
-	i, err := newInstance(w.o, w.broker.Brokers(), "chaos", fmt.Sprintf("instance-%d", w.made))
+	i, err := w.instance("chaos", fmt.Sprintf("instance-%d", w.made))
 	if err != nil {
 		return err
 	}
 	w.instances = append(w.instances, i)
-	return i.start()
+	return i.Start()
 }
 
 // end kills what is left.
 func (w *world) end() {
 	for _, i := range w.instances {
-		if i.check() == nil {
-			_ = i.kill()
-		}
+		i.End()
 	}
 }
 
@@ -76,7 +103,7 @@ func (w *world) disturb(ctx context.Context) error {
 		case <-time.After(w.o.pause/2 + time.Duration(rng.Int64N(int64(w.o.pause)))):
 		}
 		for _, i := range w.instances {
-			if err := i.check(); err != nil {
+			if err := i.Check(); err != nil {
 				return err
 			}
 		}
@@ -87,26 +114,26 @@ func (w *world) disturb(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) any(rng *rand.Rand) *instance { return w.instances[rng.IntN(len(w.instances))] }
+func (w *world) any(rng *rand.Rand) *live.Instance { return w.instances[rng.IntN(len(w.instances))] }
 
 func (w *world) killOne(_ context.Context, rng *rand.Rand) error {
 	i := w.any(rng)
-	w.say("kill -9 %s", i.name)
-	return errors.Join(i.kill(), i.start())
+	w.say("kill -9 %s", i.Name)
+	return errors.Join(i.Kill(), i.Start())
 }
 
 func (w *world) freezeOne(ctx context.Context, rng *rand.Rand) error {
 	i := w.any(rng)
-	w.say("SIGSTOP %s for %v", i.name, w.o.stopFor)
-	if err := i.signal(syscall.SIGSTOP); err != nil {
+	w.say("SIGSTOP %s for %v", i.Name, w.o.stopFor)
+	if err := i.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(w.o.stopFor):
 	}
-	w.say("SIGCONT %s", i.name)
-	return i.signal(syscall.SIGCONT)
+	w.say("SIGCONT %s", i.Name)
+	return i.Signal(syscall.SIGCONT)
 }
 
 func (w *world) crashBroker(ctx context.Context, rng *rand.Rand) error {
@@ -128,52 +155,52 @@ func (w *world) addOne(context.Context, *rand.Rand) error {
 func (w *world) removeOne(_ context.Context, rng *rand.Rand) error {
 	k := rng.IntN(len(w.instances))
 	i := w.instances[k]
-	w.say("%s leaves", i.name)
+	w.say("%s leaves", i.Name)
 	w.instances = append(w.instances[:k], w.instances[k+1:]...)
-	return i.leave()
+	return i.Leave()
 }
 
 func (w *world) loseDisk(_ context.Context, rng *rand.Rand) error {
 	i := w.any(rng)
-	w.say("kill -9 %s, and its data are gone", i.name)
-	return errors.Join(i.kill(), os.RemoveAll(i.data()), i.start())
+	w.say("kill -9 %s, and its data are gone", i.Name)
+	return errors.Join(i.Kill(), os.RemoveAll(i.Data()), i.Start())
 }
 
 // compare waits for the instances and compares their summaries with that of one
 // that reads the topics undisturbed.
 func (w *world) compare(ctx context.Context) error {
 	for _, i := range w.instances {
-		d, err := i.awaitEnd(ctx, 5*time.Minute)
+		d, err := i.AwaitEnd(ctx, askEvery, 5*time.Minute)
 		if err != nil {
 			return err
 		}
-		w.say("%s has caught up, after %v", i.name, d.Round(time.Millisecond))
+		w.say("%s has caught up, after %v", i.Name, d.Round(time.Millisecond))
 	}
-	calm, err := newInstance(w.o, w.broker.Brokers(), "calm", "undisturbed")
+	calm, err := w.instance("calm", "undisturbed")
 	if err != nil {
 		return err
 	}
-	if err := calm.start(); err != nil {
+	if err := calm.Start(); err != nil {
 		return err
 	}
 	w.instances = append(w.instances, calm)
-	if _, err := calm.awaitEnd(ctx, 5*time.Minute); err != nil {
+	if _, err := calm.AwaitEnd(ctx, askEvery, 5*time.Minute); err != nil {
 		return err
 	}
-	want, err := w.summary(ctx, calm)
+	want, err := calm.Summary(ctx, "surface")
 	if err != nil {
 		return err
 	}
 	var wrong error
 	for _, i := range w.instances {
-		got, err := w.summary(ctx, i)
+		got, err := i.Summary(ctx, "surface")
 		if err != nil {
 			return err
 		}
 		if !bytes.Equal(got, want) {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: its summary differs from the undisturbed one's", i.name))
+			wrong = errors.Join(wrong, fmt.Errorf("%s: its summary differs from the undisturbed one's", i.Name))
 		}
-		if err := os.WriteFile(filepath.Join(i.dir, "summary.json"), got, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.o.dir, i.Name, "summary.json"), got, 0o600); err != nil {
 			return err
 		}
 	}
@@ -181,23 +208,4 @@ func (w *world) compare(ctx context.Context) error {
 		w.say("the summaries of %d instances are the same as the undisturbed one's, %d bytes", len(w.instances)-1, len(want))
 	}
 	return wrong
-}
-
-// summary is all that an instance says of the load's experiments, in slices.
-func (w *world) summary(ctx context.Context, i *instance) ([]byte, error) {
-	list, err := i.get(ctx, "/api/v1/experiments")
-	if err != nil {
-		return nil, err
-	}
-	out := append([]byte{}, list...)
-	for _, name := range experimentNames(list) {
-		for _, query := range []string{"", "?slice=surface"} {
-			text, err := i.get(ctx, "/api/v1/experiments/"+name+"/summary"+query)
-			if err != nil {
-				return nil, err
-			}
-			out = append(append(out, '\n'), text...)
-		}
-	}
-	return out, nil
 }
