@@ -51,7 +51,7 @@ func measureFloor(ctx context.Context, brokers []string, t totals, profile strin
 
 const serviceConfig = `
 kafka: {brokers: [%s], group: bench-%d}
-join: {window: 10s, attribution_window: 90s, memory: 128MiB}
+join: {window: 10s, attribution_window: 90s, memory: 160MiB}
 aggregation: {windows: [1m, 5m], slices: [[surface]], retention: %s}
 web: {listen: "%s"}
 state: {dir: %s}
