@@ -75,12 +75,14 @@ type reader struct {
 	replaying bool
 	// published is what the topic holds, by source.
 	published map[int32]map[aggregator.CellPane]aggregator.Version
+	// highest is the newest message read of each key.
+	highest map[string]*message
 }
 
 func newReader(o aggregator.Options) *reader {
 	r := &reader{
 		merged: aggregator.NewMerged(o), decoder: aggregator.NewDecoder(o.Levels), replaying: true,
-		published: map[int32]map[aggregator.CellPane]aggregator.Version{},
+		published: map[int32]map[aggregator.CellPane]aggregator.Version{}, highest: map[string]*message{},
 	}
 	r.merged.BeginReplay()
 	return r
@@ -91,7 +93,8 @@ func (r *reader) read(t *topic, n int, check bool, each func(m *message, c aggre
 	ms := t.from(r.next)
 	ms = ms[:min(n, len(ms))]
 	for i := range ms {
-		if err := r.take(&ms[i], check, each); err != nil {
+		m := ms[i] // compaction moves the messages
+		if err := r.take(&m, check, each); err != nil {
 			return err
 		}
 	}
@@ -133,6 +136,20 @@ func (r *reader) take(m *message, check bool, each func(m *message, c aggregator
 	}
 	if !check || r.merged.Standing(&k, u.Version, m.value == nil) == aggregator.Fresh {
 		r.merged.Publish(k.Source, newest, []aggregator.Upsert{u})
+	}
+	return r.believe(m, &k)
+}
+
+// believe fails when something older has taken the place of the newest message
+// of a key, be it for a moment.
+func (r *reader) believe(m *message, k *aggregator.RecordKey) error {
+	h := r.highest[string(m.key)]
+	if h == nil || h.version.Less(m.version) {
+		r.highest[string(m.key)] = m
+		return nil
+	}
+	if h.value != nil && r.merged.Standing(k, h.version, false) == aggregator.Fresh && !k.Progress {
+		return fmt.Errorf("panes at %d: version %v was believed where %v was known", m.offset, m.version, h.version)
 	}
 	return nil
 }

@@ -95,6 +95,11 @@ func Run(seed uint64) (r Result) {
 // make draws the world, before anything happens in it.
 func (w *world) make() {
 	w.load = worlds.New(w.seed)
+	if w.rng.IntN(3) == 0 {
+		// Short enough that much is beyond it, and its edges are met.
+		l := &w.load.Aggregator.Levels
+		l.FineFor, l.MinuteFor, l.Retention = 10*time.Minute, time.Hour, pick(w.rng, 2*time.Hour, 4*time.Hour, 30*time.Hour)
+	}
 	w.nowMs = w.load.StartMs
 	w.join, w.aggregator = w.load.Join, w.load.Aggregator
 	w.join.Retention = w.aggregator.Levels.Retention
@@ -107,7 +112,7 @@ func (w *world) make() {
 	partitions := 1 + w.rng.IntN(3)
 	w.logs = make([][event.NumStreams]log, partitions)
 	w.group = newGroup(partitions)
-	latest := min(w.aggregator.Levels.Retention, pick(w.rng, time.Minute, 3*time.Hour, 3*24*time.Hour, 25*24*time.Hour))
+	latest := min(2*w.aggregator.Levels.Retention, pick(w.rng, time.Minute, 3*time.Hour, 3*24*time.Hour, 25*24*time.Hour))
 	var err error
 	if w.coming, err = arrivals(w.rng, w.load.Messages, partitions, latest, &w.faults); err != nil {
 		w.failf("%v", err)
