@@ -96,6 +96,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	})
 	p = newPipeline(merged, topic, counters, o.Now)
 	cores = newCores(&o, merged, topic, p, checkpoints)
+	locked, err := cores.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, locked.Close()) }()
 	kafka.NewHandler = cores.handler
 	kafka.Held, kafka.Hold = cores.held, cores.disk.hold
 	in, err := consumer.New(kafka)

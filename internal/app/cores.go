@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,6 +58,15 @@ func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipe
 	p.disk = c.disk.bytes
 	p.memory = memoryBudget{limit: int64(o.Config.Join.Memory), log: o.Logger}
 	return c
+}
+
+// lock keeps other processes from state.dir. They would come upon each other
+// only when a partition moves between them, and one of them would end then.
+func (c *cores) lock() (io.Closer, error) {
+	if c.o.InMemory {
+		return io.NopCloser(nil), nil
+	}
+	return durable.Lock(c.o.Config.State.Dir, c.durable)
 }
 
 // seekEvery is how long records that come too late for memory are gathered

@@ -35,20 +35,9 @@ func Open(dir string, o Options) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) lock() error {
-	if err := d.opts.FS.MkdirAll(d.dir, 0o755); err != nil {
-		return d.faults.explain("make", err)
-	}
-	lock, err := pebble.LockDirectory(d.dir, d.opts.FS)
-	if err != nil {
-		explained := d.faults.explain("lock", err)
-		if errors.Is(explained, ErrIO) {
-			return d.faults.explain("lock", fmt.Errorf("%w: %w", err, ErrLocked))
-		}
-		return explained
-	}
-	d.locked = lock
-	return nil
+func (d *DB) lock() (err error) {
+	d.locked, err = lock(d.dir, d.opts.FS, d.faults)
+	return err
 }
 
 func (d *DB) open() error {

@@ -17,7 +17,7 @@ var ErrFenced = errors.New("state belongs to a newer owner of the partition")
 
 // ErrSettings means that the state was made with other settings, on which the
 // numbers depend.
-var ErrSettings = errors.New("state was made with other settings")
+var ErrSettings = errors.New("the numbers depend on it: go back to what was, or delete the directory: it is made anew from the topics")
 
 // ErrFormat means that the state is of a format that this program does not know.
 var ErrFormat = errors.New("state of an unknown format, of a newer rampgauge?")
@@ -53,13 +53,6 @@ const (
 	paneEntry  = 'p' // and the key of the pane's record
 	spanEntry  = 's' // and bucket: where its predictions are
 )
-
-// settings are the options that the numbers depend on, in words.
-func settings(o *Options) string {
-	a := &o.Aggregator
-	return fmt.Sprintf("topics %q, join.window %v, join.attribution_window %v, join.conversion_types %q, aggregation.pane %v, aggregation.retention %v, aggregation.slices %q, each dimension %v",
-		o.Topics, o.Join.Window, o.Join.AttributionWindow, o.Join.ConversionTypes, a.Levels.Fine, a.Levels.Retention, a.Slices, a.EachDimension)
-}
 
 // Open returns the Core that a State holds, or an empty one that begins with
 // the topics' oldest records. It claims the State for o.Epoch, durably, before
@@ -129,8 +122,7 @@ func (c *Core) restore() error {
 		return fmt.Errorf("epoch %d, ours is %d: %w", m.Epoch, c.opts.Epoch, ErrFenced)
 	}
 	if m.Settings != c.settings {
-		return fmt.Errorf("have %s; configuration says %s; go back, or remove the partition's directory to count from the topics again: %w",
-			m.Settings, c.settings, ErrSettings)
+		return fmt.Errorf("%s; %w", changes(m.Settings, c.settings), ErrSettings)
 	}
 	c.next, c.applied = m.Applied, m.Applied
 	c.next[event.Predictions] = m.Retain
