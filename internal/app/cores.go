@@ -73,6 +73,13 @@ func (c *cores) lock() (io.Closer, error) {
 // before the topic is read again for them.
 const seekEvery = 5 * time.Second
 
+// What the databases of all partitions may take besides join.memory, each for
+// the tables that it writes and the blocks that it reads.
+const (
+	maxWriteBytes = 128 << 20
+	maxCacheBytes = 256 << 20
+)
+
 // partitionDir begins the name of a partition's directory, which its number ends.
 const partitionDir = "partition-"
 
@@ -101,7 +108,7 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 	c.mu.Unlock()
 	from := h.Offsets()
 	c.o.Logger.Info("partition opened", "partition", a.Partition, "predictions_from", from[event.Predictions],
-		"impressions_from", from[event.Impressions], "conversions_from", from[event.Conversions],
+		"predictions_counted", h.Counted()[event.Predictions], "impressions_from", from[event.Impressions], "conversions_from", from[event.Conversions],
 		"state_took", read.Sub(began).Round(time.Millisecond), "rest_took", time.Since(read).Round(time.Millisecond))
 	return h, nil
 }
@@ -109,6 +116,10 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 func (c *cores) openState(number int32) (*durable.DB, error) {
 	o := c.durable
 	o.MemoryBytes = c.memory() / 2
+	// One instance may have all partitions: what they take together is bounded.
+	n := int64(max(1, c.pipeline.partitions()))
+	o.WriteBytes = min(max(maxWriteBytes/n, 1<<20), 16<<20)
+	o.CacheBytes = min(max(maxCacheBytes/n, 8<<20), 32<<20)
 	return durable.Open(c.dir(number), o)
 }
 
