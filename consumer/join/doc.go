@@ -31,8 +31,9 @@ type Options struct {
 	Window            time.Duration // largest distance of an impression from its auction, either way
 	AttributionWindow time.Duration // a conversion counts up to this long after its impression
 	ConversionTypes   []string      // counted types; empty: all
-	// Retention is how long a row is kept after its time at least: a label may
-	// come that late. It is never kept for less than its windows need.
+	// Retention is that of the panes. A row is kept for an hour longer at least,
+	// since panes go by whole hours and a label may come that late; and never for
+	// less than its windows need. 0: for that only.
 	Retention time.Duration
 	// MemoryBytes is what the partition's join may keep in memory before it
 	// evicts what is past its horizon. Below it nothing is evicted.

@@ -30,11 +30,19 @@ type Joiner struct {
 	row      Row // scratch
 }
 
+// paneHour is how much longer than the retention a pane may be there: panes
+// become whole hours, and go by whole hours.
+const paneHour = time.Hour
+
 // New returns a Joiner with an empty memory tier over a Store.
 func New(opts Options, store Store, sink Sink) *Joiner {
 	window, attrib := opts.Window.Milliseconds(), opts.AttributionWindow.Milliseconds()
+	remember := attrib + 2*window
+	if opts.Retention > 0 {
+		remember = max(remember, (opts.Retention + paneHour).Milliseconds())
+	}
 	return &Joiner{
-		opts: opts, window: window, attrib: attrib, remember: max(attrib+2*window, opts.Retention.Milliseconds()),
+		opts: opts, window: window, attrib: attrib, remember: remember,
 		sink: sink, store: store, waiting: map[ID]waiters{},
 		// Eight buckets a window keep little beyond it, and few to look through.
 		tier: newTier(max(window/8, time.Second.Milliseconds())),

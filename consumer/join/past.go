@@ -63,7 +63,8 @@ func (j *Joiner) pass() {
 			j.past.note(number, b.span)
 		}
 	}
-	oldest := j.tier.number(max(0, j.newest-j.remember))
+	// The oldest impression that may come still may be a window younger than its auction.
+	oldest := j.tier.number(max(0, j.newest-j.remember-j.window))
 	for number := range j.past.spans {
 		if number < oldest {
 			delete(j.past.spans, number)

@@ -220,3 +220,20 @@ func TestRestartTwiceBeforeReadingAgain(t *testing.T) {
 	handle(t, l.core, event.Predictions, l.log...)
 	l.want("1 candidates, 1 winners; impressions: 1 waiting, 0 unmatched; predictions: 0 duplicate, 0 late, next [1 2 -2]")
 }
+
+// A pane goes with its whole hour, and as long as it is there a record that
+// comes again is known, also when its auction is in memory no more.
+func TestDuplicateAtTheEndOfTheRetention(t *testing.T) {
+	l := newLife(t)
+	l.opts.Join.MemoryBytes = 1
+	l.opts.Join.Retention = 2 * time.Hour
+	l.opts.Aggregator.Levels.Retention = 2 * time.Hour
+	l.state = partition.NewMemory()
+	l.start()
+	l.prediction("a", 0)
+	l.prediction("b", 9_000) // half an hour beyond the retention, in the hour that is still there
+	l.commit()
+	l.prediction("a", 0)
+	l.impression(0, "a", 1)
+	l.want("2 candidates, 1 winners; impressions: 0 waiting, 0 unmatched; predictions: 1 duplicate, 0 late, next [3 1 -2]")
+}
