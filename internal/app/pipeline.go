@@ -62,6 +62,9 @@ func (p *pipeline) report(source int32, r partition.Report) {
 		p.counters.Grow(s, &before, &after)
 	}
 	p.growCorrupt()
+	if expired := r.Expired - old.Expired; expired > 0 {
+		p.counters.AddExpired(int(expired))
+	}
 	if early := r.EvictedEarly - old.EvictedEarly; early > 0 {
 		p.counters.AddEvictedEarly(int(early))
 		p.memory.short(source, early, r.MemoryBytes)

@@ -164,7 +164,7 @@ func TestDemoOnLogs(t *testing.T) {
 			defer stop()
 			addr := strings.TrimPrefix(waitLine(t, lines, "rampgauge demo: http://"), "rampgauge demo: http://")
 			waitLine(t, lines, "experiment "+want.Experiment)
-			body := server{t, addr}.get(summaryPath(want.Experiment, "slot"))
+			body := server{t: t, addr: addr}.get(summaryPath(want.Experiment, "slot"))
 			for _, d := range compareExpected(parseSummary(t, body), want) {
 				t.Error(d)
 			}

@@ -56,7 +56,7 @@ func TestCommandsOnKafka(t *testing.T) {
 					t.Errorf("produce said %q, want %q in it", out, wantCounts)
 				}
 				stop := startRun(t, binary, file)
-				s := server{t, addr}
+				s := server{t: t, addr: addr}
 				checkConsumed(t, s.caughtUp(), want)
 				body := s.get(summaryPath(want.Experiment, "slot"))
 				for _, d := range compareExpected(parseSummary(t, body), want) {

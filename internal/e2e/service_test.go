@@ -60,36 +60,45 @@ func setFormat(cfg *config.Config, f event.Format) {
 // startService runs the whole service in this process until the test ends.
 func startService(t testing.TB, cfg config.Config, now func() time.Time) server {
 	t.Helper()
+	s, stop := runService(t, cfg, now)
+	t.Cleanup(stop)
+	return s
+}
+
+// runService runs the whole service in this process until it is stopped.
+func runService(t testing.TB, cfg config.Config, now func() time.Time) (s server, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	started := make(chan string, 1)
+	started := make(chan *app.Service, 1)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- app.Run(ctx, app.Options{
 			Config: cfg, EachDimension: true, Now: now,
 			Logger:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-			Started: func(s *app.Service) { started <- s.Addr },
+			Started: func(s *app.Service) { started <- s },
 		})
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("the service ended with %v", err)
 		}
-	})
+	}
 	select {
-	case addr := <-started:
-		return server{t, addr}
+	case s := <-started:
+		return server{t, s.Addr, s.Merged}, stop
 	case err := <-ended:
-		ended <- err
+		cancel()
 		t.Fatalf("the service did not start: %v", err)
-		return server{}
+		return server{}, nil
 	}
 }
 
 // server is a running service, asked over HTTP.
 type server struct {
-	t    testing.TB
-	addr string
+	t      testing.TB
+	addr   string
+	merged *aggregator.Merged // nil: it is known by its address alone
 }
 
 // get returns the body of an answer, which must be good.
@@ -123,13 +132,34 @@ func (s server) try(path string) (status int, body []byte, err error) {
 
 // streamStatus is what /api/v1/status says of one stream.
 type streamStatus struct {
-	Consumed, Duplicate, Dead, Unmatched int64
-	DeadBy                               map[string]int64 `json:"dead_by"`
+	Consumed, Duplicate, Dead, Unmatched, Late int64
+	DeadBy                                     map[string]int64 `json:"dead_by"`
 }
 
 type status struct {
-	CaughtUp bool `json:"caught_up"`
-	Records  map[string]streamStatus
+	CaughtUp   bool  `json:"caught_up"`
+	LagRecords int64 `json:"lag_records"`
+	Records    map[string]streamStatus
+	Budgets    struct {
+		JoinMemoryBytes int64 `json:"join_memory_bytes"`
+		StateDiskBytes  int64 `json:"state_disk_bytes"`
+		OverDisk        bool  `json:"over_disk"`
+	}
+}
+
+func (s server) status() (st status, err error) {
+	s.t.Helper()
+	code, body, err := s.try("/api/v1/status")
+	switch {
+	case err != nil:
+		return st, err
+	case code != http.StatusOK:
+		return st, fmt.Errorf("status: %d: %s", code, body)
+	}
+	if err := json.Unmarshal(body, &st); err != nil {
+		s.t.Fatalf("status: %v: %s", err, body)
+	}
+	return st, nil
 }
 
 // caughtUp waits until everything on the topics is in the numbers.
@@ -137,18 +167,12 @@ func (s server) caughtUp() status {
 	s.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		var st status
-		code, body, err := s.try("/api/v1/status")
-		if err == nil && code == http.StatusOK {
-			if err := json.Unmarshal(body, &st); err != nil {
-				s.t.Fatalf("status: %v: %s", err, body)
-			}
-			if st.CaughtUp {
-				return st
-			}
+		st, err := s.status()
+		if err == nil && st.CaughtUp {
+			return st
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("not caught up within %s: %v: %s", patience, err, body)
+			s.t.Fatalf("not caught up within %s: %v: %+v", patience, err, st)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -24,6 +24,7 @@ type Counters struct {
 	unmatched     [NumWhys]*metrics.Counter
 	dead          [event.NumStreams][event.NumReasons]*metrics.Counter
 	candidates    *metrics.Counter
+	expired       *metrics.Counter
 	evictedEarly  *metrics.Counter
 	eventToMetric *metrics.PrometheusHistogram
 	checkpoints   map[bool]*metrics.Counter // by whether they were made
@@ -51,6 +52,7 @@ func New() *Counters {
 		c.unmatched[w] = c.set.NewCounter(fmt.Sprintf("%s{topic=%q,reason=%q}", unmatchedName, w.Stream(), w))
 	}
 	c.candidates = c.set.NewCounter(candidatesName)
+	c.expired = c.set.NewCounter(expiredName)
 	c.evictedEarly = c.set.NewCounter(evictedEarlyName)
 	c.eventToMetric = c.set.NewPrometheusHistogramExt(eventToMetricName, eventToMetricBounds)
 	c.checkpoints = map[bool]*metrics.Counter{
@@ -121,6 +123,9 @@ func grow(counter *metrics.Counter, was, is int64) {
 
 // AddCandidates counts n candidates taken into the numbers.
 func (c *Counters) AddCandidates(n int) { c.candidates.Add(n) }
+
+// AddExpired counts n contributions whose pane was gone.
+func (c *Counters) AddExpired(n int) { c.expired.Add(n) }
 
 // AddEvictedEarly counts n buckets of auctions dropped while impressions could
 // still come for them.

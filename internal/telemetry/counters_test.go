@@ -28,6 +28,7 @@ func TestEverySeriesStartsAtZero(t *testing.T) {
 		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 0`,
 		`rampgauge_unmatched_records_total{topic="conversions",reason="no_impression"} 0`,
 		`rampgauge_candidates_total 0`,
+		`rampgauge_expired_events_total 0`,
 		`rampgauge_join_early_evictions_total 0`,
 		`rampgauge_checkpoints_total{outcome="failed"} 0`,
 		`rampgauge_checkpoint_sent_bytes_total 0`,
@@ -54,6 +55,7 @@ func TestAdd(t *testing.T) {
 	c.AddUnmatched(NoAuction, 1)
 	c.AddUnmatched(NoItem, 2)
 	c.AddCandidates(1000)
+	c.AddExpired(4)
 	c.AddEvictedEarly(5)
 	c.AddCheckpoint(true, 300)
 	c.AddCheckpoint(true, 40)
@@ -67,6 +69,7 @@ func TestAdd(t *testing.T) {
 		`rampgauge_records_total{topic="impressions",outcome="unmatched"} 3`,
 		`rampgauge_unmatched_records_total{topic="impressions",reason="no_item"} 2`,
 		`rampgauge_candidates_total 1000`,
+		`rampgauge_expired_events_total 4`,
 		`rampgauge_join_early_evictions_total 5`,
 		`rampgauge_checkpoints_total{outcome="made"} 2`,
 		`rampgauge_checkpoints_total{outcome="failed"} 1`,

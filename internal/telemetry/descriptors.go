@@ -5,6 +5,7 @@ const (
 	deadName          = "rampgauge_dead_letters_total"
 	unmatchedName     = "rampgauge_unmatched_records_total"
 	candidatesName    = "rampgauge_candidates_total"
+	expiredName       = "rampgauge_expired_events_total"
 	evictedEarlyName  = "rampgauge_join_early_evictions_total"
 	eventToMetricName = "rampgauge_event_to_metric_seconds"
 
@@ -32,6 +33,8 @@ func Descriptors() []Descriptor {
 			"Records whose horizon passed without the record that they belong to, by what was missing."},
 		{candidatesName, "counter", nil,
 			"Candidates taken into the numbers."},
+		{expiredName, "counter", nil,
+			"Auctions, winners and changes of a winner's label or value that are in no number, because their pane is older than aggregation.retention; once for each experiment of the auction."},
 		{evictedEarlyName, "counter", nil,
 			"Time buckets of auctions dropped while impressions could still come for them, because join.memory is used up; what comes is found by reading their topic again."},
 		{eventToMetricName, "histogram", nil,
