@@ -120,6 +120,7 @@ func (r *reader) take(m *message, check bool, each func(m *message, c aggregator
 			return fmt.Errorf("panes at %d: %w", m.offset, err)
 		}
 	}
+	standing := r.merged.Standing(&k, u.Version, m.value == nil)
 	if !k.Progress {
 		c := aggregator.CellPane{Key: k.Key, Pane: k.Pane}
 		of := r.published[k.Source]
@@ -127,14 +128,17 @@ func (r *reader) take(m *message, check bool, each func(m *message, c aggregator
 			of = map[aggregator.CellPane]aggregator.Version{}
 			r.published[k.Source] = of
 		}
-		if m.value == nil {
+		switch {
+		case m.value == nil:
 			delete(of, c)
-		} else {
+		case standing == aggregator.Stale:
+			of[c] = aggregator.Version{} // whoever owns the pane replaces it
+		default:
 			of[c] = u.Version
 		}
 		each(m, c)
 	}
-	if !check || r.merged.Standing(&k, u.Version, m.value == nil) == aggregator.Fresh {
+	if !check || standing == aggregator.Fresh {
 		r.merged.Publish(k.Source, newest, []aggregator.Upsert{u})
 	}
 	return r.believe(m, &k)

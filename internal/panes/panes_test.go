@@ -126,6 +126,51 @@ func TestZombie(t *testing.T) {
 	}
 }
 
+// A zombie's records are the last of their keys, nobody is there to correct
+// them, and then it owns the partition again: what it holds is on the topic, and
+// yet older than what all readers have.
+func TestZombieOwnsAgain(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a, b := w.start(w.options()), w.start(w.options())
+		first := a.own(0, 1, nil)
+		w.eventually("synced", first.synced.Load)
+		events := auctions(5, 300, 50*time.Minute)
+		first.count(events[:200])
+		first.commit()
+		w.settle([]*instance{a, b}, first)
+
+		second := b.own(0, 2, first.state)
+		for i := 200; i < 250; i += 2 { // it has not come to the others yet
+			second.count(events[i : i+1])
+		}
+		second.count(events[250:])
+		w.eventually("synced", second.synced.Load)
+		second.commit()
+		w.settle([]*instance{a, b}, second)
+		second.Close()
+
+		zombie := a.own(0, 1, first.state)
+		late := &Source{t: a.Topic, number: 0, epoch: 1, ctx: context.Background()}
+		late.reconciled.Store(true)
+		zombie.Source = late
+		zombie.count(events[200:250])
+		zombie.commit()
+		if err := a.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+
+		third := a.own(0, 3, zombie.state)
+		w.eventually("synced", third.synced.Load)
+		third.count(events[250:])
+		third.commit()
+		w.settle([]*instance{a, b}, third)
+		want := alone(t, third)
+		wantSame(t, "the zombie's instance", want, text(t, a.merged))
+		wantSame(t, "the other one", want, text(t, b.merged))
+		w.wantTopic("after the zombie", third)
+	})
+}
+
 // A write that was given up and tried again may reach the topic late. The owner
 // sees that its older record is the last of the key, and writes it again.
 func TestOvertaken(t *testing.T) {

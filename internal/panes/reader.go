@@ -56,7 +56,13 @@ func (t *Topic) record(r *consumer.Record) error {
 	var owner *Source
 	if !k.Progress {
 		c := aggregator.CellPane{Key: k.Key, Pane: k.Pane}
-		if owner = t.index.note(k.Source, c, v, removes); owner != nil {
+		held := v
+		if standing == aggregator.Stale {
+			// Readers have something newer, which may be gone from the topic: that
+			// an owner holds this very version does not make it known to them.
+			held = aggregator.Version{}
+		}
+		if owner = t.index.note(k.Source, c, held, removes); owner != nil {
 			owner.note(c, v, standing)
 		}
 	}
