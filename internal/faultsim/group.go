@@ -64,6 +64,9 @@ func (w *world) learn(p *process) {
 	}
 	next := p.knows+1 == w.group.generation
 	for _, h := range p.all() {
+		if p.held[h.partition] != h {
+			continue // gone with another, which it had to give up
+		}
 		mine := w.group.owner[h.partition] == p.inst.id
 		if mine && next && !h.ghost {
 			continue // nobody else has had it
