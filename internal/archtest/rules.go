@@ -61,7 +61,7 @@ var allowedImports = map[string]imports{
 	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
-		"internal/api", "internal/app", "internal/config", "internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition",
+		"internal/api", "internal/app", "internal/config", "internal/durable", "internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition",
 		"internal/recount", "internal/recount/worlds", "internal/simulate", "internal/telemetry",
 	}},
 	"internal/api/apitest": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}},
