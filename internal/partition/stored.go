@@ -20,10 +20,10 @@ var ErrFenced = errors.New("state belongs to a newer owner of the partition")
 var ErrSettings = errors.New("the numbers depend on it: go back to what was, or delete the directory: it is made anew from the topics")
 
 // ErrFormat means that the state is of a format that this program does not know.
-var ErrFormat = errors.New("state of an unknown format, of a newer rampgauge?")
+var ErrFormat = errors.New("written by a newer rampgauge: upgrade this instance, or delete the directory: it is made anew from its checkpoint or from the topics")
 
 // ErrState means that the state contradicts itself.
-var ErrState = errors.New("state is not as it was written")
+var ErrState = errors.New("not as it was written: delete the directory: it is made anew from its checkpoint or from the topics")
 
 // metaFormat is that of all that a Core stores. A change that older programs
 // would misread gets the next number, and readers for those before it.
@@ -100,8 +100,11 @@ func readMeta(b []byte) (meta, error) {
 	if err := json.Unmarshal(b, &probe); err != nil {
 		return m, fmt.Errorf("meta: %w: %w", err, ErrState)
 	}
-	if probe.Format != metaFormat {
-		return m, fmt.Errorf("meta of format %d, know %d; upgrade this instance: %w", probe.Format, metaFormat, ErrFormat)
+	switch {
+	case probe.Format > metaFormat:
+		return m, fmt.Errorf("meta of format %d, known are those to %d: %w", probe.Format, metaFormat, ErrFormat)
+	case probe.Format < metaFormat: // Migrations will go here.
+		return m, fmt.Errorf("meta of format %d, which never was: %w", probe.Format, ErrState)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("meta: %w: %w", err, ErrState)
@@ -150,10 +153,15 @@ func (c *Core) restoreEntry(d *aggregator.Decoder, key, value []byte) error {
 		})
 		err = nil
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrState):
 		return fmt.Errorf("entry %x: %w", key, err)
+	case errors.Is(err, aggregator.ErrFormat):
+		return fmt.Errorf("entry %x: %w: %w", key, err, ErrFormat)
 	}
-	return nil
+	return fmt.Errorf("entry %x: %w: %w", key, err, ErrState)
 }
 
 // store commits all that has changed, upserts among it.
