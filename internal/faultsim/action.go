@@ -185,13 +185,11 @@ func (w *world) outlive(h *held) {
 func (w *world) read(p *process, n int) {
 	err := p.reader.read(&w.topic, n, w.chance(0.5), func(m *message, c aggregator.CellPane) {
 		h := p.held[m.source]
-		if h == nil || !h.reconciled {
-			return
-		}
 		switch {
-		case m.version.Epoch < h.epoch:
+		case h == nil:
+		case m.version.Epoch < h.epoch && h.reconciled:
 			w.faults[Corrected]++
-			h.core.Correct(c)
+			h.correct[c] = true
 		case m.version.Epoch > h.epoch && (w.calm || w.chance(0.5)):
 			w.faults[Fenced]++
 			w.note("%d: partition %d of epoch %d is fenced by a pane of epoch %d", p.inst.id, h.partition, h.epoch, m.version.Epoch)
@@ -203,28 +201,51 @@ func (w *world) read(p *process, n int) {
 	}
 }
 
-// reconcile compares what a partition holds with what the topic does, once all
-// of the topic has been read.
-func (w *world) reconcile(p *process, h *held) {
+// sync lets a partition be compared with the topic at its next commit, now that
+// all of the topic has been read.
+func (w *world) sync(p *process, h *held) {
 	w.read(p, 1<<30)
-	if p.held[h.partition] != h || h.reconciled {
+	if p.held[h.partition] != h {
 		return
 	}
-	of := p.reader.published[h.partition]
-	for _, v := range of {
+	for _, v := range p.reader.published[h.partition] {
 		if v.Epoch > h.epoch {
 			w.faults[Fenced]++
 			w.drop(p, h)
 			return
 		}
 	}
-	n := h.core.Reconcile(func(yield func(aggregator.CellPane, aggregator.Version) bool) {
-		for c, v := range of {
+	h.synced = true
+}
+
+// startOver has a partition compared with the topic again, as when its panes
+// cannot be written for a while. What it commits until then is not published.
+func (w *world) startOver(h *held) {
+	h.synced, h.reconciled = false, false
+	clear(h.correct)
+}
+
+// prepare has a partition publish, with the commit under way, what the topic has
+// otherwise.
+func (w *world) prepare(p *process, h *held, of *aggregator.Partition) {
+	if h.reconciled {
+		for c := range h.correct {
+			of.Correct(c)
+		}
+		clear(h.correct)
+		return
+	}
+	published := func(yield func(aggregator.CellPane, aggregator.Version) bool) {
+		for c, v := range p.reader.published[h.partition] {
 			if !yield(c, v) {
 				return
 			}
 		}
-	})
+	}
+	if !h.synced || of.Behind(published) && w.behind(h) {
+		return
+	}
+	n := of.Reconcile(published)
 	h.reconciled = true
 	w.note("%d: partition %d of epoch %d reconciled, %d panes differ", p.inst.id, h.partition, h.epoch, n)
 }

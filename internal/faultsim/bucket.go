@@ -60,42 +60,6 @@ func (w *world) openStore(p *process) {
 	}
 }
 
-// restore fills a partition's directory from its checkpoint where there is no
-// directory. It says what it did, and whether the partition can be opened.
-func (w *world) restore(p *process, number int32, dir string, owner *checkpoint.Owner) (what string, ok bool) {
-	if names, err := p.fs.List(dir); err == nil && len(names) > 0 {
-		if w.lastOwner(number) != p.inst.id {
-			w.faults[StaleState]++
-		}
-		return "", true
-	}
-	delete(p.inst.committed, number)
-	if owner == nil {
-		w.faults[Replayed]++
-		return ", anew", true
-	}
-	done, err := owner.Restore(p.ctx, dir)
-	switch {
-	case p.dead():
-		w.reap(p)
-		return "", false
-	case err == nil:
-		w.faults[Restored]++
-		return ", from checkpoint " + done.Version.String(), true
-	case errors.Is(err, checkpoint.ErrNone), errors.Is(err, checkpoint.ErrDamaged):
-		w.faults[Replayed]++
-		return ", anew", true
-	case errors.Is(err, checkpoint.ErrFenced):
-		w.faults[Fenced]++
-		return "", false
-	case errors.Is(err, errBucket):
-		p.pending[number] = p.knows // again later
-		return "", false
-	}
-	w.failf("instance %d, partition %d: %v", p.inst.id, number, err)
-	return "", false
-}
-
 // upload makes a checkpoint of a partition.
 func (w *world) upload(p *process, h *held) {
 	saver, ok := any(h.db).(interface{ Checkpoint(dir string) error })

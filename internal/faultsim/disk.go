@@ -146,7 +146,7 @@ func (f *faultFS) OpenDir(name string) (vfs.File, error) {
 	return f.file(name, file, err)
 }
 
-// Removals do not count as writes: Pebble removes what it does not need at times
+// Remove does not count as a write: Pebble removes what it does not need at times
 // of its own choice.
 
 func (f *faultFS) Rename(old, name string) error {
@@ -174,6 +174,21 @@ func (f *faultFS) MkdirAll(name string, mode os.FileMode) error {
 		}
 	}
 	return f.op(func() error { return f.FS.MkdirAll(name, mode) })
+}
+
+// RemoveAll removes one file after the other: a crash leaves some.
+func (f *faultFS) RemoveAll(name string) error {
+	names, err := f.List(name)
+	if err != nil { // not a directory
+		return f.op(func() error { return f.FS.RemoveAll(name) })
+	}
+	slices.Sort(names)
+	for _, in := range names {
+		if err := f.RemoveAll(f.PathJoin(name, in)); err != nil {
+			return err
+		}
+	}
+	return f.op(func() error { return f.FS.RemoveAll(name) })
 }
 
 func (f *faultFS) wasSynced(name string) bool {

@@ -3,7 +3,6 @@ package faultsim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -49,9 +48,11 @@ type held struct {
 	db         *durable.DB
 	owner      *checkpoint.Owner
 	sequence   uint64 // of checkpoints
+	synced     bool   // the topic has been read up to where it ended after the epoch began
 	reconciled bool
-	ghost      bool                    // of an older generation than the process knows
-	next       [event.NumStreams]int64 // to be fetched
+	correct    map[aggregator.CellPane]bool // what the topic has otherwise, since then
+	ghost      bool                         // of an older generation than the process knows
+	next       [event.NumStreams]int64      // to be fetched
 	report     partition.Report
 	inFlight   *[]message
 }
@@ -97,25 +98,17 @@ func (w *world) open(p *process, number int32, epoch uint64) {
 		}
 	}
 	w.group.opened[assignment{number, epoch}] = true
-	dir := fmt.Sprintf("p%d", number)
+	db, restored, ok := w.openState(p, number, epoch)
+	if !ok {
+		return
+	}
+	before := w.checkKept(p, number, db)
 	owner := (*checkpoint.Owner)(nil)
 	if p.store != nil {
 		owner = p.store.Owner(number, epoch)
 	}
-	restored, ok := w.restore(p, number, dir, owner)
-	if !ok || p.dead() {
-		return
-	}
-	db, err := durable.Open(dir, durable.Options{FS: p.fs, CacheBytes: 1 << 18, MemoryBytes: 1 << 12})
-	if p.dead() {
-		closeQuietly(db, err)
-		return
-	}
-	if err != nil {
-		w.failf("instance %d, partition %d, epoch %d: %v", p.inst.id, number, epoch, err)
-	}
-	before := w.checkKept(p, number, db, restored)
-	h := &held{partition: number, epoch: epoch, db: db, owner: owner, ghost: ghost, inFlight: new([]message)}
+	h := &held{partition: number, epoch: epoch, db: db, owner: owner, ghost: ghost, correct: map[aggregator.CellPane]bool{}, inFlight: new([]message)}
+	var err error
 	h.core, err = partition.Open(w.coreOptions(p, h), db)
 	switch {
 	case p.dead():
@@ -143,13 +136,13 @@ func (w *world) open(p *process, number int32, epoch uint64) {
 
 // checkKept fails when a commit that had returned did not survive. It returns
 // the epoch that has had the state.
-func (w *world) checkKept(p *process, number int32, db *durable.DB, restored string) uint64 {
+func (w *world) checkKept(p *process, number int32, db *durable.DB) uint64 {
 	stored, err := partition.ReadStored(db.Meta())
 	if err != nil {
 		w.failf("instance %d, partition %d: %v", p.inst.id, number, err)
 	}
 	want, ok := p.inst.committed[number]
-	if restored != "" || !ok {
+	if !ok {
 		return stored.Epoch
 	}
 	for s := range want {
@@ -167,6 +160,7 @@ func (w *world) coreOptions(p *process, h *held) partition.Options {
 		NowMs:    func() int64 { return w.nowMs },
 		NewestMs: p.reader.merged.NewestMs,
 		Letters:  letters{w},
+		Prepare:  func(of *aggregator.Partition) { w.prepare(p, h, of) },
 		Publish:  func(_ int32, newestMs int64, us []aggregator.Upsert) { w.publish(p, h, newestMs, us) },
 		Report:   func(_ int32, r partition.Report) { h.report = r },
 		Reread: func(_ context.Context, first, last int64, f func([]consumer.Record) error) error {

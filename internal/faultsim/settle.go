@@ -75,8 +75,8 @@ func (w *world) round(n int) {
 			if p.held[h.partition] == h {
 				w.commit(p, h)
 			}
-			if !h.reconciled {
-				w.reconcile(p, h)
+			if !h.synced {
+				w.sync(p, h)
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (w *world) atRest() bool {
 	for _, i := range w.instances {
 		for _, h := range i.proc.all() {
 			held++
-			if !h.reconciled || h.core.Unfinished() || w.behind(h) || len(*h.inFlight) > 0 {
+			if !h.reconciled || len(h.correct) > 0 || h.core.Unfinished() || w.behind(h) || len(*h.inFlight) > 0 {
 				return false
 			}
 		}

@@ -96,12 +96,15 @@ func (w *world) act(p *process) {
 	case n < 16:
 		w.read(p, w.rng.IntN(100))
 	case n < 17:
-		w.reconcile(p, h)
+		w.sync(p, h)
 	case n < 19:
 		w.upload(p, h)
 	default:
-		if w.chance(0.2) {
+		switch w.rng.IntN(10) {
+		case 0, 1:
 			w.leave(p, h)
+		case 2:
+			w.startOver(h)
 		}
 	}
 }
@@ -192,6 +195,3 @@ func (w *world) landSome(n int) {
 		}
 	}
 }
-
-// lastOwner is who has a partition by the newest generation.
-func (w *world) lastOwner(number int32) int { return w.group.owner[number] }
