@@ -8,27 +8,30 @@ import "math"
 // 1e8, where its terms would be too many, Wise's gamma form (1950) or the
 // first two terms of the uniform expansion (Temme 1996, DLMF 8.18(ii)), both
 // to about 1e-8 of the value.
-func betaInc(a, b, x float64) float64 {
+func betaInc(a, b, x float64) float64 { return betaIncPair(a, b, x, 1-x) }
+
+// betaIncPair is betaInc with y = 1 − x as well as it is known.
+func betaIncPair(a, b, x, y float64) float64 {
 	switch {
-	case x <= 0 || math.IsNaN(x):
+	case !(x > 0):
 		return 0
-	case x >= 1:
+	case !(y > 0):
 		return 1
 	case math.Max(a, b) > 1e8:
-		return betaLarge(a, b, x)
+		return betaLarge(a, b, x, y)
 	case x < (a+1)/(a+b+2):
-		return math.Min(1, betaFront(a, b, x)*betaFraction(a, b, x)/a)
+		return math.Min(1, betaFront(a, b, x, y)*betaFraction(a, b, x)/a)
 	default:
-		return math.Max(0, 1-betaFront(b, a, 1-x)*betaFraction(b, a, 1-x)/b)
+		return math.Max(0, 1-betaFront(b, a, y, x)*betaFraction(b, a, y)/b)
 	}
 }
 
-// betaFront is x^a·(1−x)^b/B(a, b) with the powers as deviances, whose digits
+// betaFront is x^a·y^b/B(a, b) with the powers as deviances, whose digits
 // survive when a and b are large.
-func betaFront(a, b, x float64) float64 {
+func betaFront(a, b, x, y float64) float64 {
 	n := a + b
 	rest := stirlingError(n) - stirlingError(a) - stirlingError(b)
-	return math.Exp(rest-deviance(a, n*x)-deviance(b, n*(1-x))-halfLnTwoPi) * math.Sqrt(a/n*b)
+	return math.Exp(rest-deviance(a, n*x)-deviance(b, n*y)-halfLnTwoPi) * math.Sqrt(a/n*b)
 }
 
 func betaFraction(a, b, x float64) float64 {
@@ -59,16 +62,22 @@ func betaFraction(a, b, x float64) float64 {
 	return h
 }
 
-func betaLarge(a, b, x float64) float64 {
+func betaLarge(a, b, x, y float64) float64 {
+	minusLog := func(v, rest float64) float64 { // −ln v for v = 1 − rest
+		if rest < 0.5 {
+			return -math.Log1p(-rest)
+		}
+		return -math.Log(v)
+	}
 	switch {
 	case a < 1e4:
-		return GammaP(a, -(b+(a-1)/2)*math.Log1p(-x))
+		return GammaP(a, (b+(a-1)/2)*minusLog(y, x))
 	case b < 1e4:
-		return GammaQ(b, -(a+(b-1)/2)*math.Log(x))
+		return GammaQ(b, (a+(b-1)/2)*minusLog(x, y))
 	}
 	n := a + b
 	x0, y0 := a/n, b/n
-	half := deviance(x0, x) + deviance(y0, 1-x)
+	half := deviance(x0, x) + deviance(y0, y)
 	eta := math.Copysign(math.Sqrt(2*half), x-x0)
 	c0 := (1 - 2*x0) / (3 * math.Sqrt(x0*y0)) // the limit of what follows
 	if math.Abs(eta) > 1e-6 {
@@ -80,13 +89,53 @@ func betaLarge(a, b, x float64) float64 {
 // betaQuantile is the x with betaInc(a, b, x) = p, for a, b > 0 and p in
 // [0, 1].
 func betaQuantile(a, b, p float64) float64 {
-	switch {
-	case p <= 0 || math.IsNaN(p):
-		return 0
-	case p >= 1:
+	odds := betaOdds(a, b, p)
+	if math.IsInf(odds, 1) {
 		return 1
 	}
-	return bisect(func(x float64) float64 { return betaInc(a, b, x) - p }, 0, 1)
+	return odds / (1 + odds)
+}
+
+// betaOdds is x/(1−x) at the p quantile x of Beta(a, b): infinite at p = 1.
+// Newton steps for ln I in the logit of x, where that is concave and, in the
+// lower tail, a line; inside a bracket that is halved where a step would leave
+// it. The upper half is the lower half of the mirrored distribution.
+func betaOdds(a, b, p float64) float64 {
+	switch {
+	case !(p > 0):
+		return 0
+	case p >= 1:
+		return inf
+	case p > 0.5:
+		return 1 / betaOdds(b, a, 1-p)
+	}
+	target := math.Log(p)
+	low, high := -700.0, 700.0
+	u := math.Log(a) - math.Log(b)
+	for range 200 {
+		e := math.Exp(-math.Abs(u))
+		x, y := 1/(1+e), e/(1+e)
+		if u < 0 {
+			x, y = y, x
+		}
+		value := betaIncPair(a, b, x, y)
+		miss := math.Log(value) - target
+		if miss < 0 {
+			low = u
+		} else {
+			high = u
+		}
+		next := u - miss*value/betaFront(a, b, x, y)
+		if !(next > low && next < high) {
+			next = low + (high-low)/2
+		}
+		if math.Abs(next-u) <= 1e-15*(1+math.Abs(u)) {
+			u = next
+			break
+		}
+		u = next
+	}
+	return math.Exp(u)
 }
 
 // studentTwoSided is Pr(|T| ≥ |t|) of a Student variable with df > 0 degrees of
@@ -112,10 +161,6 @@ func studentQuantile(level, df float64) float64 {
 		z2 := z * z
 		return z + z*((z2+1)/4+((5*z2+16)*z2+3)/(96*df)+(((3*z2+19)*z2+17)*z2-15)/(384*df*df))/df
 	}
-	alpha := 1 - level
-	high := math.Max(1, z)
-	for studentTwoSided(high, df) > alpha && high < 1e300 {
-		high *= 2
-	}
-	return bisect(func(t float64) float64 { return alpha - studentTwoSided(t, df) }, 0, high)
+	// t² = df·y/x at the quantile x of Beta(df/2, ½) with Pr(X ≤ x) = 1 − level.
+	return math.Sqrt(df / betaOdds(df/2, 0.5, 1-level))
 }

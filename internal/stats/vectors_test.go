@@ -145,7 +145,10 @@ func differences(path string, got, want any, rtol float64) []string {
 
 // within allows the relative difference, and 1e-12 where the number is 0.
 func within(got, want, rtol float64) bool {
-	return got == want || math.Abs(got-want) <= rtol*math.Abs(want)+1e-12
+	if want == 0 {
+		return math.Abs(got) <= 1e-12
+	}
+	return got == want || math.Abs(got-want) <= rtol*math.Abs(want)
 }
 
 // toList turns a slice of whatever type into one of any.
