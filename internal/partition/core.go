@@ -10,7 +10,6 @@ package partition
 import (
 	"context"
 	"fmt"
-	"iter"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer"
@@ -98,6 +97,10 @@ const maxPending = 256
 
 // Offsets implements consumer.Handler.
 func (c *Core) Offsets() [event.NumStreams]int64 { return c.next }
+
+// Counted are the offsets below which records had been counted when the Core was
+// opened; consumer.Earliest in a new one.
+func (c *Core) Counted() [event.NumStreams]int64 { return c.applied }
 
 // EventTimeMs implements consumer.Handler.
 func (c *Core) EventTimeMs(s event.Stream, value []byte) (int64, bool) {
@@ -264,18 +267,6 @@ func (c *Core) seek(ctx context.Context) error {
 	s.End()
 	return c.state.Err()
 }
-
-// Reconcile has the next Commit publish every difference between what the panes
-// topic holds of this partition and what the Core holds; see
-// aggregator.Partition. Before it, what is published may rest on less than an
-// earlier owner had. It returns how many panes differ.
-func (c *Core) Reconcile(published iter.Seq2[aggregator.CellPane, aggregator.Version]) int {
-	return c.agg.Reconcile(published)
-}
-
-// Correct has the next Commit publish what the Core holds of a pane of which an
-// older owner has published something since Reconcile.
-func (c *Core) Correct(p aggregator.CellPane) { c.agg.Correct(p) }
 
 // Version is that of the last commit.
 func (c *Core) Version() aggregator.Version { return c.agg.Version() }
