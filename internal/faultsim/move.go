@@ -9,6 +9,9 @@ import (
 	"github.com/rampgauge/rampgauge/internal/partition"
 )
 
+// anew says that a state began with nothing.
+const anew = ", anew"
+
 // openState opens the state of a partition: the one on the disk, or the newest
 // checkpoint where that is of a newer owner, as internal/app does. It says what
 // it did, and whether the partition can be opened; if not, nothing is left open.
@@ -21,14 +24,12 @@ func (w *world) openState(p *process, number int32, epoch uint64) (db *durable.D
 	if err != nil {
 		w.failf("instance %d, partition %d: %v", p.inst.id, number, err)
 	}
-	what = ", anew"
+	what = anew
 	if stored.Epoch > 0 {
 		what = ""
 		if w.group.owner[number] != p.inst.id || stored.Epoch < w.newestEpoch(number) {
 			w.faults[StaleState]++
 		}
-	} else {
-		w.faults[Replayed]++
 	}
 	if p.store == nil {
 		return db, what, true

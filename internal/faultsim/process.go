@@ -125,6 +125,9 @@ func (w *world) open(p *process, number int32, epoch uint64) {
 	if before > epoch {
 		w.failf("instance %d, partition %d: epoch %d took a state that epoch %d has had", p.inst.id, number, epoch, before)
 	}
+	if restored == anew {
+		w.faults[Replayed]++
+	}
 	w.keep(p, h)
 	h.next = h.core.Offsets()
 	p.held[number] = h
