@@ -22,9 +22,8 @@ const hour = 60 * minute
 // lateWorld is a workload of one hour, of which parts come later and later.
 type lateWorld struct {
 	rng    *rand.Rand
-	attrib int64           // ms
-	waves  []wave          // what comes, in this order
-	early  []proto.Message // what comes in time
+	attrib int64  // ms
+	waves  []wave // what comes, in this order
 }
 
 // wave is what arrives when the newest event is so far behind t0.
