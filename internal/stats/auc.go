@@ -51,7 +51,7 @@ func RankingOf(positive, negative []float64) (Ranking, bool) {
 		p += math.Max(0, positive[b])
 		q += math.Max(0, negative[b])
 	}
-	if !(p > 0) || !(q > 0) || !finite(p, q) {
+	if !(p > 0) || !(q > 0) || !finite(p+q) {
 		return Ranking{}, false
 	}
 	r := Ranking{Positive: p, Negative: q, Status: OK}

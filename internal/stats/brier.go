@@ -74,5 +74,5 @@ func DecomposeBrier(bins []BrierBin) (Brier, bool) {
 		r.WithinVar += share * math.Max(0, b.Squares/b.N-p*p)
 		r.WithinCov += share * (b.Cross/b.N - p*y)
 	}
-	return r, finite(r.Score, r.Reliability, r.Resolution, r.Uncertainty, r.WithinVar, r.WithinCov)
+	return checked(r, r.Score, r.Reliability, r.Resolution, r.Uncertainty, r.WithinVar, r.WithinCov)
 }

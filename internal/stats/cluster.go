@@ -75,7 +75,7 @@ func LogRatioVariance(cells []Cell, correction Correction) (float64, bool) {
 		return 0, false
 	}
 	v := residuals(cells, sum) * correction.factor(clusters)
-	return v, finite(v)
+	return checked(v, v)
 }
 
 // minLogDelta is the observed sum from which ln Q is near enough to normal.

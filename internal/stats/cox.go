@@ -103,7 +103,7 @@ func FitCox(bins []LogitBin) (Cox, bool) {
 	if observed < minCoxObserved {
 		c.Status = LowData
 	}
-	return c, finite(c.Intercept, c.Slope, c.InterceptSE, c.SlopeSE, c.Covariance, c.InTheLarge, c.InTheLargeSE, c.LR, c.P)
+	return checked(c, c.Intercept, c.Slope, c.InterceptSE, c.SlopeSE, c.Covariance, c.InTheLarge, c.InTheLargeSE, c.LR, c.P)
 }
 
 type coxPoint struct{ x, n, y float64 }

@@ -65,7 +65,7 @@ func (d Drift) PSI(kappa, designEffect float64) (PSI, bool) {
 	}
 	p.Threshold = max(0.1, p.Critical)
 	p.Drifted = p.Value >= p.Threshold
-	return p, finite(p.Value, p.Critical)
+	return checked(p, p.Value, p.Critical)
 }
 
 // JS is the Jensen–Shannon divergence, in nats, and the distance that is its
@@ -147,7 +147,7 @@ func (d Drift) Wasserstein(positions []float64) (Wasserstein, bool) {
 		variance += a[i] * (positions[i] - mean) * (positions[i] - mean)
 	}
 	w.Scaled, _ = Ratio(w.Value, math.Sqrt(variance))
-	return w, finite(w.Value)
+	return checked(w, w.Value)
 }
 
 // FilledPSI is Σ(a − b)·ln(a/b) with empty bins filled by a share of 1e-4, or by
@@ -185,7 +185,7 @@ func (d Drift) FilledPSI() (float64, bool) {
 			v += (a[i] - b[i]) * math.Log(a[i]/b[i])
 		}
 	}
-	return v, finite(v)
+	return checked(v, v)
 }
 
 // DistanceBase2 is the distance in bits, which is at most 1: the unit of some

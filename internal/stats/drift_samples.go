@@ -69,7 +69,7 @@ func (s Samples) Wasserstein() (Wasserstein, bool) {
 	_, variance := meanVariance(a)
 	n := float64(len(a))
 	w.Scaled, _ = Ratio(w.Value, math.Sqrt(variance*(n-1)/n))
-	return w, finite(w.Value)
+	return checked(w, w.Value)
 }
 
 // maxExactPaths is the product of both sizes up to which the p-value of KS is

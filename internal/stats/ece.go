@@ -82,7 +82,7 @@ func ExpectedCalibrationError(bins []Bin) (ECE, bool) {
 	if z, ok := Ratio(e.L1-e.NullMean, math.Sqrt(variance)); ok {
 		e.Excess = z
 	}
-	return e, finite(e.L1, e.L2, e.DebiasedSq, e.DebiasedL1, e.NullMean)
+	return checked(e, e.L1, e.L2, e.DebiasedSq, e.DebiasedL1, e.NormalL1, e.NullMean)
 }
 
 // Labelled is a prediction with what became of it.
@@ -90,9 +90,10 @@ type Labelled struct {
 	P, Y float64
 }
 
-// sortRows orders by prediction and then by label.
+// sortRows are the rows with a prediction in [0, 1] and a label, by prediction
+// and then by label.
 func sortRows(rows []Labelled) []Labelled {
-	sorted := slices.Clone(rows)
+	sorted := slices.DeleteFunc(slices.Clone(rows), func(r Labelled) bool { return !(r.P >= 0 && r.P <= 1) || !finite(r.Y) })
 	slices.SortStableFunc(sorted, func(a, b Labelled) int {
 		return cmp.Or(cmp.Compare(a.P, b.P), cmp.Compare(a.Y, b.Y))
 	})

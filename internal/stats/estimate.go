@@ -87,10 +87,23 @@ func estimate(value, low, high float64, n int64, status Status) (Estimate, bool)
 	if finite(high) {
 		e.High, e.Known = high, e.Known|KnownHigh
 	}
-	if e.Known == 0 {
+	switch {
+	case e.Known == 0:
 		return Estimate{N: n}, false
+	case !e.HasValue() && e.Status == OK:
+		e.Status = Inconclusive // the value is beyond what a float64 holds
 	}
 	return e, true
+}
+
+// checked is v where it is ok and all that must be finite is, and otherwise
+// nothing, so that no half-computed number leaves with ok false.
+func checked[T any](v T, all ...float64) (T, bool) {
+	if !finite(all...) {
+		var none T
+		return none, false
+	}
+	return v, true
 }
 
 // undefined is the answer where there is nothing to say, with its reason.

@@ -57,7 +57,7 @@ func HosmerLemeshow(bins []Bin) (Goodness, bool) {
 	}
 	g.DF = len(g.Groups)
 	g.P = chiSquaredTail(g.Chi2, float64(g.DF))
-	return g, finite(g.Chi2)
+	return checked(g, g.Chi2)
 }
 
 // SpiegelhalterSums are the sums of Spiegelhalter's test.

@@ -63,7 +63,7 @@ func Jackknife(rows [][]float64, theta func(sums []float64) (float64, bool)) (Ja
 	}
 	g := float64(clusters)
 	j := Jackknifed{Value: value, Variance: (g - 1) / g * squares, Clusters: clusters}
-	return j, finite(j.Variance)
+	return checked(j, j.Variance)
 }
 
 func empty(row []float64) bool {

@@ -94,7 +94,7 @@ func (s TeacherSums) LogMAE() (LogMAE, bool) {
 	if l := math.Log(s.AbsPlain / w); finite(l) {
 		m.LogOfMAE, m.HasLogOfMAE = l, true
 	}
-	return m, finite(m.A, m.Bias, m.RMSE, m.Logit, m.KL)
+	return checked(m, m.A, m.Bias, m.RMSE, m.Logit, m.KL)
 }
 
 // Spread is the mean |δ − median δ|: what is left of LogMAE when the bias is

@@ -37,7 +37,7 @@ func LogMAEOnLabels(bins []Bin) (LabelLogMAE, bool) {
 	m.Mean /= n
 	m.Weighted /= expected
 	m.Debiased = math.Max(0, folded/expected)
-	return m, finite(m.Mean, m.Weighted, m.Debiased)
+	return checked(m, m.Mean, m.Weighted, m.Debiased)
 }
 
 // RelativeChange is 1 − A_T/A_C, by how much of the control's the treatment's

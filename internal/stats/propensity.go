@@ -121,7 +121,7 @@ func (s PropensitySums) LogRatioVariance() (float64, bool) {
 		return 0, false
 	}
 	v := math.Max(0, s.RRYY-2*q*s.RRPY+q*q*s.RRPP) / s.Observed / s.Observed
-	return v, finite(v)
+	return checked(v, v)
 }
 
 // Ratio is Q = Σry/Σrp, the observed over the expected conversions of all rows,

@@ -70,7 +70,7 @@ func (s *SmoothECE) At(sigma float64) (float64, bool) {
 		total += math.Abs(v)
 	}
 	v := total / sum / float64(s.N)
-	return v, finite(v)
+	return checked(v, v)
 }
 
 // Value is smECE at its fixed point, with the σ of it; ok as for At. smECE_σ

@@ -11,13 +11,13 @@ import "math"
 // and SmoothECE is the one to use.
 //
 // Offline: grid times mesh. Not ok without rows in [0, 1] or for σ not in
-// (0, 1].
+// (0, 1]; σ below 1e-3 counts as that.
 func GridSmoothECE(rows []Labelled, sigma float64) (float64, bool) {
 	const meshPoints, gridPoints = 200, 2000
 	if !(sigma > 0 && sigma <= 1) {
 		return 0, false
 	}
-	sigma = math.Max(sigma, 1e-4)
+	sigma = math.Max(sigma, 1e-3)
 	mesh := int(math.Max(math.Round(10/sigma), meshPoints))
 	grid := int(math.Max(math.Round(20/sigma), gridPoints))/2 + 1
 	residual, density := make([]float64, grid), make([]float64, grid)
@@ -33,6 +33,12 @@ func GridSmoothECE(rows []Labelled, sigma float64) (float64, bool) {
 		density[i] += 1 - share
 		density[i+1] += share
 	}
+	used := []int{}
+	for i, d := range density {
+		if d != 0 {
+			used = append(used, i)
+		}
+	}
 	kernel := func(d float64) float64 {
 		if math.Abs(d) > 0.5 {
 			return 0
@@ -43,10 +49,7 @@ func GridSmoothECE(rows []Labelled, sigma float64) (float64, bool) {
 	for k := range mesh {
 		t := float64(k) / float64(mesh-1)
 		var smoothed, here float64
-		for i := range grid {
-			if density[i] == 0 {
-				continue
-			}
+		for _, i := range used {
 			g := float64(i) / float64(grid-1)
 			w := kernel(t - g)
 			if i > 0 {

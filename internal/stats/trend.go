@@ -74,15 +74,18 @@ func FitTrend(epochs []Epoch, level float64) (Trend, bool) {
 	if t.HeterogeneityDF > 0 {
 		t.HeterogeneityP = chiSquaredTail(t.Heterogeneity, float64(t.HeterogeneityDF))
 	}
-	return t, finite(t.Z, t.Heterogeneity)
+	return checked(t, t.Z, t.Heterogeneity)
 }
 
 func (t Trend) at(share float64) float64 { return t.mean + t.Slope.Value*(share-t.center) }
 
 // At is δ on the line at a share.
 func (t Trend) At(share float64) (float64, bool) {
+	if t.Epochs < 2 {
+		return 0, false
+	}
 	d := t.at(share)
-	return d, t.Epochs > 1 && finite(d)
+	return checked(d, d)
 }
 
 // FractionClosed is f = 1 − δ(to)/δ(from) on the line, by how much of the gap

@@ -29,7 +29,7 @@ func WinnerCalibration(candidates, tau, s float64) (float64, bool) {
 	root := math.Sqrt(v)
 	rho := tau * tau / v
 	c := math.Exp(-s*s/2 - tau*tau*s*s/(2*v) + logMomentOfMax(candidates, root) - logMomentOfMax(candidates, rho*root))
-	return c, finite(c)
+	return checked(c, c)
 }
 
 // logMomentOfMax is ln E[e^(tz)] for z the largest of k standard normal
