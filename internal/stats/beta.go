@@ -55,7 +55,7 @@ func betaFraction(a, b, x float64) float64 {
 		c = away(1 + odd/c)
 		step := d * c
 		h *= step
-		if math.Abs(step-1) < 1e-16 {
+		if math.Abs(step-1) < 3e-16 { // one step of float64 on either side
 			break
 		}
 	}
