@@ -168,11 +168,12 @@ func binomialTest(k, n, theta float64) float64 {
 	case k == mode:
 		return 1
 	case k < mode:
-		// The mass falls from the mode up: the first j that is no likelier.
-		j := firstWhole(mode, n+1, func(j float64) bool { return j > n || binomialLogMass(j, n, theta) <= seen })
+		// The mass falls from the mode up: the first j that is no likelier, which
+		// may be the mode itself.
+		j := firstWhole(mode-1, n+1, func(j float64) bool { return j > n || binomialLogMass(j, n, theta) <= seen })
 		return math.Min(1, below(k)+above(j))
 	default:
-		j := -firstWhole(-mode, 1, func(j float64) bool { return -j < 0 || binomialLogMass(-j, n, theta) <= seen })
+		j := -firstWhole(-mode-1, 1, func(j float64) bool { return -j < 0 || binomialLogMass(-j, n, theta) <= seen })
 		return math.Min(1, above(k)+below(j))
 	}
 }

@@ -1,0 +1,285 @@
+package stats
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// The probability with which the exact interval holds the mean, summed over all
+// counts, is never below its level.
+func TestGarwoodCovers(t *testing.T) {
+	for _, mean := range []float64{0.05, 0.7, 3, 3.69, 9.4, 30, 112} {
+		held := 0.0
+		for k := int64(0); k < 400; k++ {
+			if low, high := PoissonInterval(k, 0.95); low <= mean && mean <= high {
+				held += math.Exp(xlogy(float64(k), mean) - mean - lgamma(float64(k)+1))
+			}
+		}
+		if held < 0.95-1e-12 || held > 0.9999 {
+			t.Errorf("mean %g is held with probability %g, want at least 0.95", mean, held)
+		}
+	}
+}
+
+func TestPoissonIntervalGrows(t *testing.T) {
+	before := [2]float64{-1, 0}
+	for _, n := range []int64{0, 1, 2, 5, 10, 100, 9999, 10_000, 10_001, 1e6, 1e9, 1e15, 1 << 62} {
+		low, high := PoissonInterval(n, 0.95)
+		if !(low > before[0] && high > before[1]) {
+			t.Errorf("count %d: [%g, %g] is not above %v", n, low, high, before)
+		}
+		if float64(n) < low || float64(n) > high {
+			t.Errorf("count %d is outside [%g, %g]", n, low, high)
+		}
+		before = [2]float64{low, high}
+		wideLow, wideHigh := PoissonInterval(n, 0.99)
+		if wideLow > low || n > 0 && wideLow == low || wideHigh <= high {
+			t.Errorf("count %d: [%g, %g] at 99 %% is not wider than [%g, %g]", n, wideLow, wideHigh, low, high)
+		}
+	}
+	// The sizes that the specification names.
+	if _, high := PoissonInterval(0, 0.95); math.Abs(high-3.69) > 0.005 {
+		t.Errorf("upper limit without events = %g, want 3.69", high)
+	}
+	if _, high := PoissonInterval(0, 0.90); math.Abs(high-3.00) > 0.005 {
+		t.Errorf("one-sided upper limit without events = %g, want 3.00", high)
+	}
+}
+
+func TestRatioStatuses(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		observed int64
+		expected float64
+		status   Status
+		known    Known // of the calibration
+		ok       bool
+	}{
+		{"enough", 12, 9.7, OK, KnownAll, true},
+		{"no conversions", 0, 2.5, LowData, KnownLow, true},
+		{"no predictions", 3, 0, PredictionMissing, 0, false},
+		{"nothing", 0, 0, Undefined, 0, false},
+		{"negative", -1, 3, Undefined, 0, false},
+		{"not a number", 1, math.NaN(), Undefined, 0, false},
+		{"everything", 1 << 62, 1 << 62, OK, KnownAll, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, ok := Calibration(tc.observed, tc.expected, 0.95)
+			if c.Status != tc.status || c.Known != tc.known || ok != tc.ok {
+				t.Errorf("Calibration = %+v, %v", c, ok)
+			}
+		})
+	}
+}
+
+// split a count over cells, with an effect of clusters.
+func drawCells(r *rand.Rand, clusters int, rate float64) []Cell {
+	cells := make([]Cell, clusters)
+	for i := range cells {
+		cells[i].Expected = 0.5 + r.Float64()
+		for left := cells[i].Expected * rate; r.Float64() < left; left-- {
+			cells[i].Observed++
+		}
+	}
+	return cells
+}
+
+func TestClusteredRatio(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	cells := drawCells(r, 64, 1)
+	sum, clusters := totals(cells)
+	n := int64(sum.Observed)
+	q, ok := ClusteredRatio(cells, n, 0.95, SmallSample)
+	if !ok || q.Status != OK || clusters != 64 {
+		t.Fatalf("ratio = %+v, %v of %d clusters", q, ok, clusters)
+	}
+	v, _ := LogRatioVariance(cells, SmallSample)
+	d, ok := DesignEffectOf(cells)
+	if !ok || !near(d.Value, v*sum.Observed, 1e-12) {
+		t.Errorf("design effect %g, want %g", d.Value, v*sum.Observed)
+	}
+	if factor := d.Upper / d.Value; math.Abs(factor-1.38) > 0.005 {
+		t.Errorf("upper bound = %g times the effect, want 1.38 at 64 clusters", factor)
+	}
+	// Rows that come twice in every cluster bear no more than once.
+	twice := make([]Cell, len(cells))
+	for i, c := range cells {
+		twice[i] = Cell{2 * c.Observed, 2 * c.Expected}
+	}
+	q2, _ := ClusteredRatio(twice, 2*n, 0.95, SmallSample)
+	if !near(q2.Low, q.Low, 1e-12) || !near(q2.High, q.High, 1e-12) {
+		t.Errorf("each row twice: [%g, %g], want [%g, %g]", q2.Low, q2.High, q.Low, q.High)
+	}
+	// Cells without rows are no clusters.
+	q3, _ := ClusteredRatio(append(make([]Cell, 100), cells...), n, 0.95, SmallSample)
+	if q3 != q {
+		t.Errorf("with empty cells: %+v, want %+v", q3, q)
+	}
+	// The jackknife is another way to the same variance.
+	rows := make([][]float64, len(cells))
+	for i, c := range cells {
+		rows[i] = []float64{c.Observed, c.Expected}
+	}
+	j, ok := Jackknife(rows, func(s []float64) (float64, bool) { return math.Log(s[0] / s[1]), s[0] > 0 })
+	if !ok || math.Abs(j.Variance/v-1) > 0.1 {
+		t.Errorf("jackknife variance = %g, want about %g", j.Variance, v)
+	}
+}
+
+func TestClusteredRatioOfFewConversions(t *testing.T) {
+	// Nine conversions in nine clusters: as many as independent ones, so that
+	// the interval is the exact one.
+	cells := make([]Cell, 20)
+	for i := range cells {
+		cells[i].Expected = 0.5
+		if i < 9 {
+			cells[i].Observed = 1
+		}
+	}
+	exact, _ := ObservedOverExpected(9, 10, 0.95)
+	got, ok := ClusteredRatio(cells, 9, 0.95, SmallSample)
+	if !ok || got.Low != exact.Low || got.High != exact.High {
+		t.Errorf("independent conversions: %+v, want %+v", got, exact)
+	}
+	// All in one cluster: as good as one.
+	for i := range cells {
+		cells[i].Observed = 0
+	}
+	cells[3].Observed = 9
+	clumped, ok := ClusteredRatio(cells, 9, 0.95, SmallSample)
+	if !ok || clumped.Low >= exact.Low/2 || clumped.High <= exact.High*1.5 || clumped.Effective > 2 {
+		t.Errorf("conversions of one cluster: %+v, want an interval far wider than %+v", clumped, exact)
+	}
+	if got, ok := ClusteredRatio(cells[3:4], 9, 0.95, SmallSample); !ok || got.Status != LowData {
+		t.Errorf("a single cluster: %+v, %v, want low_data", got, ok)
+	}
+}
+
+// The interval holds the truth as often as it says, where conversions come in
+// clumps of three: the exact one of independent rows would not.
+func TestClusteredRatioCovers(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const tries = 2000
+	held, heldExact := 0, 0
+	for range tries {
+		cells := make([]Cell, 64)
+		sum := 0.0
+		for i := range cells {
+			cells[i].Expected = 3
+			for range 4 {
+				if r.Float64() < 0.25 {
+					cells[i].Observed += 3
+				}
+			}
+			sum += cells[i].Observed
+		}
+		if q, ok := ClusteredRatio(cells, int64(sum), 0.95, SmallSample); ok && q.Low <= 1 && 1 <= q.High {
+			held++
+		}
+		if q, ok := ObservedOverExpected(int64(sum), 3*64, 0.95); ok && q.Low <= 1 && 1 <= q.High {
+			heldExact++
+		}
+	}
+	if share := float64(held) / tries; share < 0.935 || share > 0.965 {
+		t.Errorf("the truth is held in %g of the tries, want 0.95", share)
+	}
+	if share := float64(heldExact) / tries; share > 0.9 {
+		t.Errorf("without clusters it is held in %g: the data have none", share)
+	}
+}
+
+// brute is the definition of the two-sided p-value, term by term.
+func brute(k, n int, theta float64) float64 {
+	p := 0.0
+	seen := binomialLogMass(float64(k), float64(n), theta)
+	for j := range n + 1 {
+		if m := binomialLogMass(float64(j), float64(n), theta); m <= seen+1e-7 {
+			p += math.Exp(m)
+		}
+	}
+	return math.Min(1, p)
+}
+
+func TestBinomialTest(t *testing.T) {
+	for _, n := range []int{1, 2, 5, 20, 101} {
+		for _, theta := range []float64{0.01, 0.2, 0.5, 0.77, 0.999} {
+			sum := 0.0
+			for k := range n + 1 {
+				sum += math.Exp(binomialLogMass(float64(k), float64(n), theta))
+				got, want := binomialTest(float64(k), float64(n), theta), brute(k, n, theta)
+				if !near(got, want, 1e-9) {
+					t.Errorf("%d of %d under %g: p = %g, want %g", k, n, theta, got, want)
+				}
+			}
+			if !near(sum, 1, 1e-12) {
+				t.Errorf("probabilities of %d under %g sum to %g", n, theta, sum)
+			}
+		}
+	}
+}
+
+// Exact limits are those at which the tails have α/2 (Clopper and Pearson).
+func TestExactArmRatioLimits(t *testing.T) {
+	treatment, control := Arm{Observed: 7, Expected: 5}, Arm{Observed: 12, Expected: 20}
+	e, ok := ExactArmRatio(treatment, control, 0.95)
+	if !ok || e.Status != OK {
+		t.Fatalf("%+v, %v", e, ok)
+	}
+	tail := func(ratio float64, above bool) float64 {
+		theta := ratio * 5 / (ratio*5 + 20)
+		sum := 0.0
+		for j := range 20 {
+			if above == (j >= 7) || j == 7 {
+				sum += math.Exp(binomialLogMass(float64(j), 19, theta))
+			}
+		}
+		return sum
+	}
+	if got := tail(e.Low, true); !near(got, 0.025, 1e-9) {
+		t.Errorf("at the lower limit %g the upper tail is %g, want 0.025", e.Low, got)
+	}
+	if got := tail(e.High, false); !near(got, 0.025, 1e-9) {
+		t.Errorf("at the upper limit %g the lower tail is %g, want 0.025", e.High, got)
+	}
+	swapped, _ := ExactArmRatio(control, treatment, 0.95)
+	if !near(swapped.Low, 1/e.High, 1e-12) || !near(swapped.High, 1/e.Low, 1e-12) {
+		t.Errorf("with the arms swapped: %+v, want the inverse of %+v", swapped, e)
+	}
+}
+
+func TestFiellerUnbounded(t *testing.T) {
+	m := Moments{A: 1, B: 0.1, VA: 0.01, VB: 0.01}
+	if e, ok := FiellerRatio(m, 0.95, 0, 5); !ok || e.Status != Inconclusive || e.Known != KnownValue {
+		t.Errorf("a denominator one standard error from 0: %+v, %v", e, ok)
+	}
+	// Far from 0 it is the delta method.
+	m = Moments{A: 2, B: 1, VA: 1e-6, VB: 4e-6, AB: 1e-6}
+	e, ok := FiellerRatio(m, 0.95, 0, 5)
+	half := twoSidedZ(0.95) * math.Sqrt(m.VA-2*2*m.AB+4*m.VB)
+	if !ok || !near(e.High-e.Low, 2*half, 1e-3) {
+		t.Errorf("width = %g, want %g", e.High-e.Low, 2*half)
+	}
+}
+
+func TestInvert(t *testing.T) {
+	e := Estimate{Value: 2, Low: 0, High: 4, Known: KnownAll, Status: OK}
+	got, ok := e.Invert()
+	if !ok || got.Value != 0.5 || got.Low != 0.25 || got.HasHigh() {
+		t.Errorf("Invert = %+v, %v", got, ok)
+	}
+	if _, ok := (Estimate{Value: 1, Low: -1, High: 2, Known: KnownAll}).Invert(); ok {
+		t.Error("an interval around 0 has no inverse")
+	}
+}
+
+func TestStatusNames(t *testing.T) {
+	for s, want := range map[Status]string{
+		Undefined: "undefined", OK: "ok", LowData: "low_data", Immature: "immature",
+		Inconclusive: "inconclusive", PredictionMissing: "prediction_missing", 99: "undefined",
+	} {
+		if b, err := s.MarshalText(); s.String() != want || string(b) != want || err != nil {
+			t.Errorf("status %d is %q, %q, %v; want %q", s, s, b, err, want)
+		}
+	}
+}
