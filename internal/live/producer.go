@@ -58,6 +58,9 @@ func NewProducer(ctx context.Context, brokers []string, partitions int, more ...
 	return p, nil
 }
 
+// Topic is the topic of a stream.
+func (p *Producer) Topic(s event.Stream) string { return p.topics.Input(s).Name }
+
 // Record is what e is on its topic. It does not change with e.
 func (p *Producer) Record(e simulate.Encoded) *kgo.Record {
 	value := append(append(make([]byte, 0, len(e.Key)+len(e.Value)), e.Key...), e.Value...)

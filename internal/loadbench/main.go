@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rampgauge/rampgauge/internal/simulate"
@@ -54,21 +55,21 @@ func main() {
 	flag.IntVar(&o.partitions, "partitions", 2, "partitions of each topic")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each process; the median counts")
 	flag.IntVar(&o.longer, "longer", 0, "also show the memory of a run this many times as long as filling it up takes, part by part")
-	flag.StringVar(&o.mode, "mode", "speed", "what to measure: speed, delay (of an event until it is in the numbers), restart (after kill -9) or disk (lost, with checkpoints)")
+	flag.StringVar(&o.mode, "mode", "speed", "what to measure: speed, delay (of an event until it is in the numbers), restart (after kill -9), disk (lost, with checkpoints) or checkpoints (bytes that they send)")
 	flag.IntVar(&o.delayCandidates, "delay-candidates", 100, "with -mode delay: candidates of an auction")
 	flag.DurationVar(&o.delayFor, "delay-for", time.Minute, "with -mode delay: how long a round is")
 	flag.IntVar(&o.winners, "winners", 1_000_000, "with -mode restart: winners that wait for conversions")
 	flag.Float64Var(&o.perSecond, "per-second", 200, "with -mode restart: of these, in a second of event time")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	modes := map[string]func(context.Context, *options) error{"speed": bench, "delay": benchDelay, "restart": benchRestart, "disk": benchDisk}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	modes := map[string]func(context.Context, *options) error{"speed": bench, "delay": benchDelay, "restart": benchRestart, "disk": benchDisk, "checkpoints": benchCheckpoints}
 	run, known := modes[o.mode]
 	switch {
 	case o.floor:
 		run = runFloor
 	case !known:
 		run = func(context.Context, *options) error {
-			return fmt.Errorf("-mode %q: want speed, delay, restart or disk", o.mode)
+			return fmt.Errorf("-mode %q: want speed, delay, restart, disk or checkpoints", o.mode)
 		}
 	}
 	err := run(ctx, &o)

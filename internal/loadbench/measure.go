@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/internal/live"
 )
 
 // usage is what a process has used over its whole life.
@@ -195,6 +196,15 @@ func checkTotal(ctx context.Context, addr string, t totals) error {
 		return nil
 	}
 	return errors.New("/metrics: no rampgauge_candidates_total")
+}
+
+// decode reads an answer of an instance.
+func decode(ctx context.Context, i *live.Instance, path string, into any) error {
+	text, err := i.Get(ctx, path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 func getJSON(ctx context.Context, url string, into any) error {
