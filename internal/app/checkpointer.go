@@ -82,7 +82,7 @@ func (c *cores) restore(ctx context.Context, number int32, epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.RemoveAll(dir), os.Rename(aside, dir)); err != nil {
+	if err := replaceDir(dir, aside); err != nil {
 		return fmt.Errorf("partition %d: put the checkpoint in its place: %w", number, err)
 	}
 	c.o.Logger.Info("state restored from a checkpoint", "partition", number, "checkpoint", r.Version.String(),

@@ -33,13 +33,15 @@ type faultFS struct {
 	torn     bool
 	atWrite  bool            // the crash was at a write or sync
 	synced   map[string]bool // files that were synced at least once
-	made     map[string]int  // when names appeared, as a count
+	names    int
+	made     map[string]int  // when names appeared, as a count; 0: their directory was synced since
+	moved    map[string]bool // directories that took their name from another
 	base     *vfs.MemFS      // after the crash: what was synced
 	full     *vfs.MemFS      // after the crash: what was written
 }
 
 func newFaultFS(mem *vfs.MemFS, seed uint64) *faultFS {
-	return &faultFS{FS: mem, mem: mem, rng: rand.New(rand.NewPCG(seed, 0xd15c)), synced: map[string]bool{}, made: map[string]int{}}
+	return &faultFS{FS: mem, mem: mem, rng: rand.New(rand.NewPCG(seed, 0xd15c)), synced: map[string]bool{}, made: map[string]int{}, moved: map[string]bool{}}
 }
 
 // arm has the disk crash at the n-th write or sync from now on.
@@ -150,16 +152,43 @@ func (f *faultFS) OpenDir(name string) (vfs.File, error) {
 // of its own choice.
 
 func (f *faultFS) Rename(old, name string) error {
-	f.name(name, f.wasSynced(old))
+	return f.op(func() error {
+		info, err := f.Stat(old)
+		if err != nil {
+			return err
+		}
+		if err := f.FS.Rename(old, name); err != nil {
+			return err
+		}
+		f.name(name, f.wasSynced(old))
+		if info.IsDir() {
+			f.move(clean(old), clean(name))
+		}
+		return nil
+	})
+}
+
+// move notes that a directory has another name, with all that is in it.
+func (f *faultFS) move(old, name string) {
 	f.mu.Lock()
-	from, to := clean(old)+"/", clean(name)+"/"
-	for in, made := range f.made { // what is in a directory comes with it
-		if rest, ok := strings.CutPrefix(in, from); ok {
-			f.made[to+rest], f.synced[to+rest] = made, f.synced[in]
+	defer f.mu.Unlock()
+	if f.full != nil {
+		return
+	}
+	f.moved[name] = true
+	for in := range f.made { // of what was there before under the new name
+		if strings.HasPrefix(in, name+"/") {
+			delete(f.made, in)
+			delete(f.synced, in)
 		}
 	}
-	f.mu.Unlock()
-	return f.op(func() error { return f.FS.Rename(old, name) })
+	for in, made := range f.made {
+		if rest, ok := strings.CutPrefix(in, old+"/"); ok {
+			f.made[name+"/"+rest], f.synced[name+"/"+rest] = made, f.synced[in]
+			delete(f.made, in)
+			delete(f.synced, in)
+		}
+	}
 }
 
 func (f *faultFS) Link(old, name string) error {
@@ -194,15 +223,36 @@ func (f *faultFS) RemoveAll(name string) error {
 func (f *faultFS) wasSynced(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.synced[clean(name)]
+	name = clean(name)
+	_, ours := f.made[name]
+	return f.synced[name] || !ours // what was there before this process was
+}
+
+// noteSync notes that a file was synced, or the names in a directory.
+func (f *faultFS) noteSync(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.full != nil {
+		return
+	}
+	f.synced[name] = true
+	for in := range f.made {
+		if path.Dir(in) == name {
+			f.made[in], f.moved[in] = 0, false
+		}
+	}
 }
 
 // name notes that a name appears now.
 func (f *faultFS) name(name string, synced bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.full != nil {
+		return // what is noted is as of the crash
+	}
 	name = clean(name)
-	f.made[name] = len(f.made) + 1
+	f.names++
+	f.made[name] = f.names
 	f.synced[name] = synced
 }
 
@@ -261,9 +311,7 @@ func (f *faultFile) sync(do func() error) error {
 	return f.fs.op(func() error {
 		err := do()
 		if err == nil {
-			f.fs.mu.Lock()
-			f.fs.synced[f.name] = true
-			f.fs.mu.Unlock()
+			f.fs.noteSync(f.name)
 		}
 		return err
 	})
@@ -286,7 +334,7 @@ func (f *faultFS) remains(rng *rand.Rand, lose bool) (*vfs.MemFS, error) {
 	}
 	m := mixer{fs: f, rng: rng, cut: rng.IntN(3)}
 	if f.mu.Lock(); rng.IntN(3) > 0 {
-		m.names = rng.IntN(len(f.made) + 1)
+		m.names = rng.IntN(f.names + 1)
 	}
 	f.mu.Unlock()
 	if err := m.dir("/"); err != nil {
@@ -318,8 +366,14 @@ func (m *mixer) dir(dir string) error {
 			return err
 		}
 		_, missing := m.fs.base.Stat(at)
-		if missing != nil && m.fs.madeAt(at) > m.names {
+		if moved := m.fs.wasMoved(at); (moved || missing != nil) && m.fs.madeAt(at) > m.names {
 			continue
+		} else if moved && missing == nil {
+			// Another directory of that name: nothing is left of this one.
+			if err := m.fs.base.RemoveAll(at); err != nil {
+				return err
+			}
+			missing = errMoved
 		}
 		if info.IsDir() {
 			if err := m.fs.base.MkdirAll(at, 0o755); err != nil {
@@ -338,6 +392,14 @@ func (m *mixer) dir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+var errMoved = errors.New("moved")
+
+func (f *faultFS) wasMoved(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved[name]
 }
 
 func (f *faultFS) madeAt(name string) int {

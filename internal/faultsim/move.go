@@ -86,10 +86,11 @@ func (w *world) gone(p *process, db *durable.DB) bool {
 	return false
 }
 
-// moveHere puts the newest checkpoint in the place of a directory.
+// moveHere puts the newest checkpoint in the place of a directory. At no moment
+// is there a directory of that name that is not whole.
 func (w *world) moveHere(p *process, number int32, dir string, epoch uint64) (checkpoint.Version, error) {
-	aside := dir + ".restored"
-	if err := p.fs.RemoveAll(aside); err != nil {
+	aside, old := dir+".restored", dir+".replaced"
+	if err := errors.Join(p.fs.RemoveAll(aside), p.fs.RemoveAll(old)); err != nil {
 		return checkpoint.Version{}, err
 	}
 	done, err := p.store.Owner(number, epoch).Restore(p.ctx, aside)
@@ -97,7 +98,18 @@ func (w *world) moveHere(p *process, number int32, dir string, epoch uint64) (ch
 		return checkpoint.Version{}, err
 	}
 	delete(p.inst.committed, number)
-	return done.Version, errors.Join(p.fs.RemoveAll(dir), p.fs.Rename(aside, dir))
+	if !w.calm && w.chance(0.3) {
+		p.fs.arm(1 + w.rng.IntN(12))
+	}
+	err = errors.Join(p.fs.Rename(dir, old), p.fs.Rename(aside, dir))
+	if err != nil {
+		return checkpoint.Version{}, err
+	}
+	in, err := p.fs.OpenDir("")
+	if err != nil {
+		return checkpoint.Version{}, err
+	}
+	return done.Version, errors.Join(in.Sync(), in.Close(), p.fs.RemoveAll(old))
 }
 
 // newestEpoch is the newest epoch under which anybody has opened a partition.
