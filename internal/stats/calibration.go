@@ -102,15 +102,12 @@ const maxWeightShare = 0.05
 
 // EffectiveConversions is Kish's (Σwy)²/Σw²y, the number of conversions of
 // equal weight that would bear as much (Kish 1965, Survey Sampling). It is 0
-// without conversions, and never above their number where that is known.
+// without conversions.
 func (s WeightedSums) EffectiveConversions() float64 {
 	// In this order: the square of Σwy alone can be infinite.
 	v, ok := Ratio(s.Observed, s.Squares/s.Observed)
 	if !ok || v < 0 {
 		return 0
-	}
-	if s.N > 0 {
-		v = min(v, float64(s.N))
 	}
 	return v
 }

@@ -253,6 +253,10 @@ func TestFiellerUnbounded(t *testing.T) {
 	if e, ok := FiellerRatio(m, 0.95, 0, 5); !ok || e.Status != Inconclusive || e.Known != KnownValue {
 		t.Errorf("a denominator one standard error from 0: %+v, %v", e, ok)
 	}
+	m.B = 0.18 // not far enough
+	if e, ok := FiellerRatio(m, 0.95, 0, 5); !ok || e.Status != Inconclusive || e.Known != KnownValue {
+		t.Errorf("a denominator 1.8 standard errors from 0: %+v, %v", e, ok)
+	}
 	// Far from 0 it is the delta method.
 	m = Moments{A: 2, B: 1, VA: 1e-6, VB: 4e-6, AB: 1e-6}
 	e, ok := FiellerRatio(m, 0.95, 0, 5)
@@ -280,6 +284,150 @@ func TestStatusNames(t *testing.T) {
 	} {
 		if b, err := s.MarshalText(); s.String() != want || string(b) != want || err != nil {
 			t.Errorf("status %d is %q, %q, %v; want %q", s, s, b, err, want)
+		}
+	}
+}
+
+// Weights change neither what rows bear nor, if all are the same, the interval.
+func TestWeightedRatio(t *testing.T) {
+	plain, _ := ObservedOverExpected(40, 50, 0.95)
+	same := WeightedSums{N: 40, Observed: 120, Squares: 360, Expected: 150, Largest: 3}
+	e, ok := same.Ratio(0.95)
+	if !ok || e.Status != OK || !near(e.Low, plain.Low, 1e-12) || !near(e.High, plain.High, 1e-12) || e.Effective != 40 {
+		t.Errorf("40 conversions of weight 3: %+v, want %+v", e, plain)
+	}
+	for _, tc := range []struct {
+		largest float64
+		want    Status
+	}{{5.9, OK}, {6.1, LowData}} {
+		same.Largest = tc.largest
+		if e, _ := same.Ratio(0.95); e.Status != tc.want {
+			t.Errorf("one row with %g of 120: %v, want %v", tc.largest, e.Status, tc.want)
+		}
+	}
+	// Five conversions of weight 20 are no hundred: too few for the logarithm.
+	cells := make([]Cell, 20)
+	for i := range cells {
+		cells[i].Expected = 5
+		if i < 5 {
+			cells[i].Observed = 20
+		}
+	}
+	five, _ := ObservedOverExpected(5, 5, 0.95)
+	got, ok := ClusteredRatio(cells, 5, 0.95, SmallSample)
+	if !ok || !near(got.Low, five.Low, 1e-12) || !near(got.High, five.High, 1e-12) {
+		t.Errorf("five conversions of weight 20: %+v, want %+v", got, five)
+	}
+}
+
+func TestDesignEffectWidensArmRatios(t *testing.T) {
+	width := func(e Estimate, ok bool) float64 {
+		t.Helper()
+		if !ok || e.Known != KnownAll {
+			t.Fatalf("%+v, %v", e, ok)
+		}
+		return e.High - e.Low
+	}
+	arm := func(n int64, phi float64) Arm { return Arm{Observed: n, Expected: 50, DesignEffect: phi} }
+	plain := width(LogArmRatio(arm(40, 1), arm(60, 1), 0.95))
+	for _, phi := range []float64{0, 0.5, math.NaN(), math.Inf(1)} {
+		if got := width(LogArmRatio(arm(40, phi), arm(60, phi), 0.95)); got != plain {
+			t.Errorf("design effect %g: width %g, want %g", phi, got, plain)
+		}
+	}
+	if got := width(LogArmRatio(arm(40, 4), arm(60, 4), 0.95)); !near(got, 2*plain, 1e-12) {
+		t.Errorf("design effect 4: width %g, want twice %g", got, plain)
+	}
+	strata := func(phi float64) []Stratum {
+		return []Stratum{{arm(40, phi), arm(60, 1)}, {arm(12, 1), arm(20, 1)}}
+	}
+	one, four := width(StratifiedArmRatio(strata(1), 0.95)), width(StratifiedArmRatio(strata(4), 0.95))
+	if !near(four, 2*one, 1e-12) {
+		t.Errorf("design effect 4 in a stratum: width %g, want twice %g", four, one)
+	}
+	// Few conversions: on either scale the same limits, and the same value.
+	low, ok := LogArmRatio(arm(4, 1), arm(60, 1), 0.95)
+	exact, _ := ExactArmRatio(arm(4, 1), arm(60, 1), 0.95)
+	if !ok || low.Status != LowData || low.Value != math.Log(4.0/60) || low.Low != math.Log(exact.Low) || low.High != math.Log(exact.High) {
+		t.Errorf("4 conversions: %+v, want the logarithms of %+v", low, exact)
+	}
+	none, ok := LogArmRatio(arm(0, 1), arm(60, 1), 0.95)
+	if !ok || none.Known != KnownHigh || none.Status != LowData {
+		t.Errorf("no conversions in one arm: %+v, %v", none, ok)
+	}
+	none, ok = LogArmRatio(arm(60, 1), arm(0, 1), 0.95)
+	if !ok || none.Known != KnownLow || none.Status != LowData {
+		t.Errorf("no conversions in the other arm: %+v, %v", none, ok)
+	}
+	if e, _ := ExactArmRatio(arm(8, 2), arm(60, 1), 0.95); !near(e.Value, 8.0/60, 1e-12) {
+		t.Errorf("design effect 2 in one arm: ratio %g, want %g", e.Value, 8.0/60)
+	}
+	tempered, _ := ExactArmRatio(arm(8, 2), arm(60, 2), 0.95)
+	half, _ := ExactArmRatio(arm(4, 1), arm(30, 1), 0.95)
+	if tempered != (Estimate{half.Value, half.Low, half.High, KnownAll, 68, 0, OK}) {
+		t.Errorf("design effect 2: %+v, want that of half the counts, %+v", tempered, half)
+	}
+	if e, _ := LogArmRatio(arm(1<<62, 1), arm(1<<62, 1), 0.95); e.N != math.MaxInt64 {
+		t.Errorf("n = %d of 2^62 twice", e.N)
+	}
+}
+
+// A mix of strata that differs between arms makes a ratio of its own, which
+// strata take away.
+func TestStratifiedArmRatioIgnoresTheMix(t *testing.T) {
+	strata := []Stratum{
+		{Arm{Observed: 450, Expected: 300}, Arm{Observed: 150, Expected: 100}},
+		{Arm{Observed: 50, Expected: 100}, Arm{Observed: 150, Expected: 300}},
+	}
+	e, ok := StratifiedArmRatio(strata, 0.95)
+	if !ok || math.Abs(e.Value) > 1e-12 {
+		t.Errorf("ratio over strata = %+v, %v, want ln 1", e, ok)
+	}
+	pooled, _ := LogArmRatio(Arm{Observed: 500, Expected: 400}, Arm{Observed: 300, Expected: 400}, 0.95)
+	if pooled.Low <= 0 {
+		t.Errorf("pooled %+v: no mix to take away", pooled)
+	}
+	empty := append([]Stratum{{Arm{Observed: 9}, Arm{Observed: 9, Expected: 3}}, {}}, strata...)
+	if got, _ := StratifiedArmRatio(empty, 0.95); got != e {
+		t.Errorf("with strata without predictions: %+v, want %+v", got, e)
+	}
+	if e, ok := StratifiedArmRatio(empty[:2], 0.95); ok {
+		t.Errorf("nothing to compare: %+v", e)
+	}
+}
+
+// Of a mean the jackknife has the textbook's variance, and rows of zeros are not
+// there.
+func TestJackknifeOfAMean(t *testing.T) {
+	xs := []float64{1, 4, 2, 8, 5, 7}
+	rows := [][]float64{{0, 0}}
+	for _, x := range xs {
+		rows = append(rows, []float64{x, 1}, []float64{0, 0})
+	}
+	mean := func(s []float64) (float64, bool) { return Ratio(s[0], s[1]) }
+	m, v := meanVariance(xs)
+	j, ok := Jackknife(rows, mean)
+	if !ok || j.Clusters != 6 || !near(j.Value, m, 1e-14) || !near(j.Variance, v/6, 1e-12) {
+		t.Errorf("jackknife = %+v, %v, want %g with %g", j, ok, m, v/6)
+	}
+	e, ok := j.Estimate(6, 0.95)
+	if half := studentQuantile(0.95, 5) * math.Sqrt(v/6); !ok || !near(e.High-e.Value, half, 1e-12) || !near(e.Value-e.Low, half, 1e-12) {
+		t.Errorf("interval = %+v, want ± %g", e, half)
+	}
+	geometric := func(s []float64) (float64, bool) { return math.Log(s[0] / s[1]), true }
+	var dense [][]float64
+	for _, row := range rows {
+		if !empty(row) {
+			dense = append(dense, row)
+		}
+	}
+	sparse, _ := Jackknife(rows, geometric)
+	if want, _ := Jackknife(dense, geometric); sparse != want {
+		t.Errorf("with rows of zeros: %+v, want %+v", sparse, want)
+	}
+	for _, few := range [][][]float64{nil, rows[:2], {{0, 0}, {0, 0}}} {
+		if j, ok := Jackknife(few, mean); ok {
+			t.Errorf("ok with %v: %+v", few, j)
 		}
 	}
 }

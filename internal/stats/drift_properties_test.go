@@ -32,6 +32,32 @@ func TestCompleteDrift(t *testing.T) {
 	}
 }
 
+// Without drift, the divergence has the bias that is taken off.
+func TestJSDebiased(t *testing.T) {
+	r := rand.New(rand.NewPCG(37, 38))
+	const tries, bins = 2000, 10
+	sum := 0.0
+	for range tries {
+		d := Drift{make([]int64, bins), make([]int64, bins)}
+		for range 500 {
+			d.Reference[r.IntN(bins)]++
+			d.Current[r.IntN(bins)]++
+		}
+		js, ok := d.JS()
+		if !ok || js.Debiased < 0 {
+			t.Fatalf("%+v, %v", js, ok)
+		}
+		sum += js.Divergence / tries
+	}
+	if want := 9.0 / 8 * (1.0/500 + 1.0/500); !near(sum, want, 0.05) {
+		t.Errorf("mean divergence = %g, want the bias, %g", sum, want)
+	}
+	js, _ := (Drift{[]int64{400, 100}, []int64{100, 400}}).JS()
+	if want := js.Divergence - 1.0/8*(2.0/500); !near(js.Debiased, want, 1e-12) {
+		t.Errorf("debiased = %g, want %g", js.Debiased, want)
+	}
+}
+
 // Without drift, PSI has the mean that is told, and exceeds the critical value
 // in 1 % of the tries; thresholds fall with the number of rows to 0.1.
 func TestPSIUnderChance(t *testing.T) {

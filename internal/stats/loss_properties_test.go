@@ -10,7 +10,7 @@ func TestLogLossEdges(t *testing.T) {
 	for _, tc := range []struct{ p, y, want float64 }{
 		{0.5, 1, math.Ln2}, {0.5, 0, math.Ln2}, {0.25, 1, 2 * math.Ln2},
 		{0, 1, 7 * math.Ln10}, {1, 0, 7 * math.Ln10}, {math.NaN(), 1, 7 * math.Ln10},
-		{1e-5, 0, 1.000005000033e-5}, {0.5, math.NaN(), math.Ln2}, {0.5, 7, math.Ln2},
+		{1e-5, 0, 1.000005000033e-5}, {0.5, math.NaN(), math.Ln2}, {0.25, 7, 2 * math.Ln2},
 	} {
 		if got := LogLoss(tc.p, tc.y); !near(got, tc.want, 1e-9) {
 			t.Errorf("LogLoss(%g, %g) = %.12g, want %.12g", tc.p, tc.y, got, tc.want)
@@ -239,5 +239,88 @@ func TestAUCByClusters(t *testing.T) {
 	want := 1.97 * math.Sqrt(v)
 	if math.Abs(e.Value-auc) > 0.002 || math.Abs((e.High-e.Low)/2/want-1) > 0.25 {
 		t.Errorf("AUC %g in [%g, %g], want %g ± %g", e.Value, e.Low, e.High, auc, want)
+	}
+}
+
+// Ties count half, by placements as by buckets.
+func TestTiedScores(t *testing.T) {
+	var rows []Labelled
+	var positive, negative [3]float64
+	for i := range 60 {
+		k := i % 3
+		y := float64(i * i % 7 % 2)
+		rows = append(rows, Labelled{float64(k), y})
+		positive[k] += y
+		negative[k] += 1 - y
+	}
+	r, ok := RankingOf(positive[:], negative[:])
+	auc, v, okD := DeLongVariance(rows)
+	if !ok || !okD || !near(auc, r.AUC, 1e-12) || v <= 0 {
+		t.Errorf("AUC by placements = %g ± √%g, by buckets %g", auc, v, r.AUC)
+	}
+	same := []Labelled{{0.1, 1}, {0.1, 1}, {0.1, 0}, {0.1, 0}}
+	if auc, v, ok := DeLongVariance(same); !ok || auc != 0.5 || v != 0 {
+		t.Errorf("one score: %g, %g, %v", auc, v, ok)
+	}
+}
+
+// What the buckets leave open is part of the interval.
+func TestAUCByClustersHasTheBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(33, 34))
+	cells := make([][]float64, 32)
+	total := make([]float64, 4)
+	for i := range cells {
+		cells[i] = []float64{float64(r.IntN(3)), float64(1 + r.IntN(5)), float64(r.IntN(20)), float64(r.IntN(9))}
+		for k, v := range cells[i] {
+			total[k] += v
+		}
+	}
+	j, _ := Jackknife(cells, func(s []float64) (float64, bool) {
+		r, ok := RankingOf(s[:2], s[2:])
+		return r.AUC, ok
+	})
+	inner, _ := j.Estimate(0, 0.95)
+	whole, _ := RankingOf(total[:2], total[2:])
+	e, ok := AUCByClusters(cells, 0.95)
+	if !ok || !near(e.Low, inner.Low-whole.HalfWidth, 1e-12) || !near(e.High, math.Min(1, inner.High+whole.HalfWidth), 1e-12) || whole.HalfWidth < 0.05 {
+		t.Errorf("interval %+v, want %+v widened by %g", e, inner, whole.HalfWidth)
+	}
+}
+
+func TestRelativeChange(t *testing.T) {
+	e, ok := RelativeChange(0.21, 0.3, 1e-6, 1e-6, 0, 0.95, 100)
+	if !ok || !near(e.Value, 0.3, 1e-12) || e.Low >= 0.3 || e.High <= 0.3 || e.High-e.Low > 0.05 || e.N != 100 {
+		t.Errorf("an error of 0.21 after one of 0.3: %+v, %v", e, ok)
+	}
+	if e, ok := RelativeChange(0.2, 0.3, 0.1, 0.1, 0, 0.95, 1); !ok || e.Status != Inconclusive {
+		t.Errorf("errors of which nothing is known: %+v, %v", e, ok)
+	}
+}
+
+// Where E_b and O_b agree but for chance, d is N(0, s²): the LogMAE has mean
+// s·√(2/π), and the debiased one twice that less the mean of |N(0, 2s²)|, which
+// leaves 2 − √2 of it.
+func TestLogMAEOnLabelsOfARightModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(35, 36))
+	plain, debiased := 0.0, 0.0
+	for range 300 {
+		bins := make([]Bin, 20)
+		for i := range bins {
+			bins[i].N, bins[i].Prediction = 1000, 30
+			for range 1000 {
+				if r.Float64() < 0.03 {
+					bins[i].Observed++
+				}
+			}
+		}
+		m, ok := LogMAEOnLabels(bins)
+		if !ok || m.Debiased < 0 || m.Debiased > m.Weighted {
+			t.Fatalf("%+v, %v", m, ok)
+		}
+		plain += m.Weighted / 300
+		debiased += m.Debiased / 300
+	}
+	if want := plain * (2 - math.Sqrt2); !near(debiased, want, 0.03) {
+		t.Errorf("LogMAE %g, debiased %g, want %g", plain, debiased, want)
 	}
 }

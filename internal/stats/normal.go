@@ -14,11 +14,11 @@ func normalCDF(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 func normalTwoSided(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
 // normalQuantile is the z with normalCDF(z) = p. It is exact to the last digits
-// in the lower tail too, down to the smallest p; callers that need the upper
+// in the lower tail too, down to 1e-300; callers that need the upper
 // tail beyond 1−1e-12 ask for −normalQuantile(1−p) with 1−p as they know it. p
-// outside (0, 1) is taken as the nearest p inside.
+// outside [1e-300, 1−1e-16] is taken as the nearest p inside.
 func normalQuantile(p float64) float64 {
-	p = clamp(p, math.SmallestNonzeroFloat64, 1-1e-16)
+	p = clamp(p, 1e-300, 1-1e-16)
 	if p > 0.5 {
 		return -normalQuantile(1 - p)
 	}
@@ -31,10 +31,6 @@ func normalQuantile(p float64) float64 {
 	target := math.Log(p)
 	for range 50 {
 		cdf := normalCDF(z)
-		if cdf == 0 {
-			z /= 1.0001
-			continue
-		}
 		step := (math.Log(cdf) - target) * cdf / normalDensity(z)
 		z -= step
 		if math.Abs(step) <= 1e-15*(1+math.Abs(z)) {

@@ -132,6 +132,7 @@ func TestBetaQuantileRoundTrips(t *testing.T) {
 
 func TestNormalQuantile(t *testing.T) {
 	for _, tc := range []struct{ p, want float64 }{
+		{0, -37.047096299361199}, // as 1e-300
 		{1e-300, -37.047096299361199},
 		{1e-20, -9.2623400897984076},
 		{1e-9, -5.9978070150076869},
