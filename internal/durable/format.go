@@ -3,6 +3,9 @@ package durable
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // Keys begin with a byte that says what they are.
@@ -37,6 +40,24 @@ func appendChunkKey(b []byte, kind byte, bucket, seq uint32) []byte {
 	b = append(b, kind)
 	b = binary.BigEndian.AppendUint32(b, bucket)
 	return binary.BigEndian.AppendUint32(b, seq)
+}
+
+// tableSpan ends a table where another kind of keys begins, or another bucket of
+// chunks. Every commit has keys of all kinds, so that a table of all of them
+// would lie over all that is stored, and merging it would write all of that
+// again. New chunks come behind the others of their bucket: tables of them alone
+// lie over nothing.
+func tableSpan(key []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	if len(key) == chunkKeyBytes && (key[0] == kindRows || key[0] == kindOld) {
+		bucket := binary.BigEndian.Uint32(key[1:])
+		if bucket < math.MaxUint32 {
+			return policy, appendChunkKey(nil, key[0], bucket+1, 0), nil
+		}
+	}
+	if len(key) == 0 || key[0] == math.MaxUint8 {
+		return policy, nil, nil
+	}
+	return policy, []byte{key[0] + 1}, nil
 }
 
 func parseChunkKey(k []byte) (bucket, seq uint32, err error) {
