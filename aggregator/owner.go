@@ -78,6 +78,10 @@ func (s *paneStore) correct(c CellPane) {
 	s.gone = append(s.gone, c)
 }
 
+// CorrectProgress has the next Flush say how far the source is, because
+// something older stands behind what was published of that.
+func (p *Partition) CorrectProgress() { p.store.told = 0 }
+
 // Reconcile compares what the topic holds of this source with what the
 // Partition holds, and has the next Flush publish every difference: of a new
 // owner, what its predecessor has published beyond the state that it began

@@ -93,6 +93,13 @@ func (x *index) note(source int32, c aggregator.CellPane, v aggregator.Version, 
 	return of.owner
 }
 
+// owner is a source's owner, nil where it is not here.
+func (x *index) owner(source int32) *Source {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.source(source).owner
+}
+
 // held yields what the topic holds of a source. The reader waits meanwhile.
 func (x *index) held(source int32) iter.Seq2[aggregator.CellPane, aggregator.Version] {
 	return func(yield func(aggregator.CellPane, aggregator.Version) bool) {

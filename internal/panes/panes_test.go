@@ -126,6 +126,36 @@ func TestZombie(t *testing.T) {
 	}
 }
 
+// A zombie says of a source how far it was, behind its successor, who says it
+// again: it may be all that a later reader gets to know of the newest event.
+func TestZombieTellsHowFarItWas(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a, b := w.start(w.options()), w.start(w.options())
+		own := b.own(0, 2, nil)
+		w.eventually("synced", own.synced.Load)
+		own.count(auctions(5, 20, time.Minute))
+		own.commit()
+		own.Observe(own.NewestMs() + 60_000) // an event that changes no pane
+		own.commit()
+		w.settle([]*instance{a, b}, own)
+		zombie := &owner{Partition: aggregator.NewPartition(testOptions())}
+		zombie.SetEpoch(1)
+		zombie.Observe(startMs)
+		late := &Source{t: a.Topic, number: 0, epoch: 1, ctx: context.Background()}
+		late.reconciled.Store(true)
+		late.Publish(zombie.NewestMs(), zombie.Flush())
+		if err := a.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.settle([]*instance{a, b}, own)
+		u := aggregator.Upsert{Progress: true}
+		v, err := aggregator.ValueVersion(w.last()[string(u.AppendKey(nil, 0))].value)
+		if err != nil || v.Epoch != 2 {
+			t.Errorf("the last to say how far the source is was %v, %v; want its owner, of epoch 2", v, err)
+		}
+	})
+}
+
 // A zombie's records are the last of their keys, nobody is there to correct
 // them, and then it owns the partition again: what it holds is on the topic, and
 // yet older than what all readers have.

@@ -66,6 +66,11 @@ func (t *Topic) record(r *consumer.Record) error {
 			owner.note(c, v, standing)
 		}
 	}
+	if k.Progress {
+		if s := t.index.owner(k.Source); s != nil {
+			s.noteProgress(v)
+		}
+	}
 	switch {
 	case err != nil:
 		return err

@@ -28,6 +28,8 @@ type Source struct {
 	mu       sync.Mutex
 	watching bool
 	correct  map[aggregator.CellPane]struct{} // the topic has them otherwise
+	progress aggregator.Version               // the newest progress read
+	retell   bool                             // an older one stands behind it
 	debts    []debt                           // by sequence, ascending
 	last     uint64                           // sequence of the last Publish
 	unseen   unseen
@@ -91,11 +93,15 @@ func (s *Source) Prepare(p *aggregator.Partition) {
 		return
 	}
 	s.mu.Lock()
-	correct := s.correct
+	correct, retell := s.correct, s.retell
 	if len(correct) > 0 {
 		s.correct = map[aggregator.CellPane]struct{}{}
 	}
+	s.retell = false
 	s.mu.Unlock()
+	if retell {
+		p.CorrectProgress()
+	}
 	for c := range correct {
 		p.Correct(c)
 	}
@@ -187,7 +193,7 @@ func (s *Source) Asks() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.correct) > 0
+	return len(s.correct) > 0 || s.retell
 }
 
 // Fenced reports whether a record of a newer owner has been seen: this one is a
@@ -235,15 +241,7 @@ func (s *Source) paid(sequence uint64) {
 
 // note is called by the reader for a record of this source.
 func (s *Source) note(c aggregator.CellPane, v aggregator.Version, standing aggregator.Standing) {
-	if v.Epoch > s.epoch {
-		s.newer.Store(max(s.newer.Load(), v.Epoch)) // the reader alone writes it
-		if s.fenced.CompareAndSwap(false, true) {
-			s.t.log.Warn("panes: another instance owns the partition now; nothing more of ours is published",
-				"partition", s.number, "epoch", s.epoch, "newer", v.Epoch)
-		}
-		return
-	}
-	if v.Epoch == s.epoch && standing != aggregator.Stale {
+	if s.fence(v) || v.Epoch == s.epoch && standing != aggregator.Stale {
 		return
 	}
 	s.mu.Lock()
@@ -255,6 +253,37 @@ func (s *Source) note(c aggregator.CellPane, v aggregator.Version, standing aggr
 	if first {
 		s.wake()
 	}
+}
+
+// noteProgress is called by the reader for a record of how far this source is.
+func (s *Source) noteProgress(v aggregator.Version) {
+	if s.fence(v) {
+		return
+	}
+	s.mu.Lock()
+	stale := v.Less(s.progress) || v.Epoch < s.epoch
+	if !stale {
+		s.progress = v
+	}
+	first := s.watching && stale && !s.retell
+	s.retell = s.retell || first
+	s.mu.Unlock()
+	if first {
+		s.wake()
+	}
+}
+
+// fence reports whether a version is a newer owner's.
+func (s *Source) fence(v aggregator.Version) bool {
+	if v.Epoch <= s.epoch {
+		return false
+	}
+	s.newer.Store(max(s.newer.Load(), v.Epoch)) // the reader alone writes it
+	if s.fenced.CompareAndSwap(false, true) {
+		s.t.log.Warn("panes: another instance owns the partition now; nothing more of ours is published",
+			"partition", s.number, "epoch", s.epoch, "newer", v.Epoch)
+	}
+	return true
 }
 
 func appendVersion(b []byte, v aggregator.Version) []byte {
