@@ -78,8 +78,9 @@ func RankingOf(positive, negative []float64) (Ranking, bool) {
 // AUCByClusters is the AUC with its jackknife interval over clusters or hash
 // buckets of clusters, each with its positives and negatives by score bucket,
 // one after the other: [pos_0 … pos_n−1, neg_0 … neg_n−1]. The interval is
-// widened by what the buckets leave open. Each cell passed once over all
-// buckets, so that 64 cells of 512 buckets take some 50 µs.
+// widened by what the buckets leave open. Each cell passes once over all
+// buckets: 64 cells of 512 buckets take about half a millisecond, too much for
+// every slice of every refresh.
 func AUCByClusters(cells [][]float64, level float64) (Estimate, bool) {
 	if len(cells) == 0 {
 		return undefined(0, Undefined)

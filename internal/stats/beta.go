@@ -162,5 +162,23 @@ func studentQuantile(level, df float64) float64 {
 		return z + z*((z2+1)/4+((5*z2+16)*z2+3)/(96*df)+(((3*z2+19)*z2+17)*z2-15)/(384*df*df))/df
 	}
 	// t² = df·y/x at the quantile x of Beta(df/2, ½) with Pr(X ≤ x) = 1 − level.
-	return math.Sqrt(df / betaOdds(df/2, 0.5, 1-level))
+	if df < 3 || level < 0.5 || level > 0.9999 {
+		return math.Sqrt(df / betaOdds(df/2, 0.5, 1-level))
+	}
+	// Here the first terms of Cornish and Fisher are close enough for two or
+	// three steps of Newton in ln t: intervals ask for this thousands of times.
+	z2 := z * z
+	t := z + z*((z2+1)/4+((5*z2+16)*z2+3)/(96*df))/df
+	target := math.Log(1 - level)
+	for range 20 {
+		x := df / (df + t*t)
+		y := t * t / (df + t*t)
+		tail := betaIncPair(df/2, 0.5, x, y)
+		step := (math.Log(tail) - target) * tail / (2 * betaFront(df/2, 0.5, x, y))
+		t *= math.Exp(step)
+		if math.Abs(step) <= 1e-13 {
+			break
+		}
+	}
+	return t
 }

@@ -76,8 +76,9 @@ func TestGammaTails(t *testing.T) {
 
 // The expansion must go on where the series and the fraction end.
 func TestGammaUniformJoins(t *testing.T) {
-	for _, x := range []float64{9000, 9500, 9900, 9999, 10000, 10001, 10100, 10500, 11000} {
-		a := float64(uniformFrom)
+	a := float64(uniformFrom)
+	for _, share := range []float64{0.6, 0.8, 0.9, 0.99, 1, 1.001, 1.003, 1.02, 1.1, 1.3, 2} {
+		x := a * share
 		for tail, want := range map[float64]float64{-1: gammaSeries(a, x), 1: gammaFraction(a, x)} {
 			if tail < 0 && x >= a+1 || tail > 0 && x < a+1 {
 				continue
@@ -161,6 +162,19 @@ func TestStudentQuantile(t *testing.T) {
 	} {
 		if got := studentQuantile(0.95, tc.df); !near(got, tc.want, 1e-11) {
 			t.Errorf("studentQuantile(0.95, %g) = %.15g, want %.15g", tc.df, got, tc.want)
+		}
+	}
+}
+
+func TestStudentQuantileRoundTrips(t *testing.T) {
+	for _, df := range []float64{1, 2, 3, 4, 9, 31, 63, 255, 9999, 1e6} {
+		before := 0.0
+		for _, level := range []float64{0.3, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 1 - 1e-9} {
+			q := studentQuantile(level, df)
+			if got := studentTwoSided(q, df); !near(got, 1-level, 1e-7) || q <= before {
+				t.Errorf("%g degrees of freedom: outside ±%g is %g, want %g", df, q, got, 1-level)
+			}
+			before = q
 		}
 	}
 }
