@@ -183,13 +183,17 @@ func (w *world) outlive(h *held) {
 
 // read lets a process read the panes topic.
 func (w *world) read(p *process, n int) {
-	err := p.reader.read(&w.topic, n, w.chance(0.5), func(m *message, c aggregator.CellPane) {
+	err := p.reader.read(&w.topic, n, w.chance(0.5), func(m *message, k *aggregator.RecordKey) {
 		h := p.held[m.source]
 		switch {
 		case h == nil:
 		case m.version.Epoch < h.epoch && h.reconciled:
 			w.faults[Corrected]++
-			h.correct[c] = true
+			if k.Progress {
+				h.retell = true
+				return
+			}
+			h.correct[aggregator.CellPane{Key: k.Key, Pane: k.Pane}] = true
 		case m.version.Epoch > h.epoch && (w.calm || w.chance(0.5)):
 			w.faults[Fenced]++
 			w.note("%d: partition %d of epoch %d is fenced by a pane of epoch %d", p.inst.id, h.partition, h.epoch, m.version.Epoch)
@@ -233,6 +237,10 @@ func (w *world) prepare(p *process, h *held, of *aggregator.Partition) {
 			of.Correct(c)
 		}
 		clear(h.correct)
+		if h.retell {
+			of.CorrectProgress()
+		}
+		h.retell = false
 		return
 	}
 	published := func(yield func(aggregator.CellPane, aggregator.Version) bool) {

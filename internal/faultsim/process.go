@@ -51,6 +51,7 @@ type held struct {
 	synced     bool   // the topic has been read up to where it ended after the epoch began
 	reconciled bool
 	correct    map[aggregator.CellPane]bool // what the topic has otherwise, since then
+	retell     bool                         // how far it is, too
 	ghost      bool                         // of an older generation than the process knows
 	next       [event.NumStreams]int64      // to be fetched
 	report     partition.Report

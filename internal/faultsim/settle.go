@@ -94,7 +94,7 @@ func (w *world) atRest() bool {
 	for _, i := range w.instances {
 		for _, h := range i.proc.all() {
 			held++
-			if !h.reconciled || len(h.correct) > 0 || h.core.Unfinished() || w.behind(h) || len(*h.inFlight) > 0 {
+			if !h.reconciled || len(h.correct) > 0 || h.retell || h.core.Unfinished() || w.behind(h) || len(*h.inFlight) > 0 {
 				return false
 			}
 		}
@@ -157,7 +157,7 @@ func (w *world) compare() {
 	}
 	w.topic.compact(w.rng, nil, true)
 	late := newReader(w.aggregator)
-	if err := late.read(&w.topic, 1<<30, true, func(*message, aggregator.CellPane) {}); err != nil {
+	if err := late.read(&w.topic, 1<<30, true, func(*message, *aggregator.RecordKey) {}); err != nil {
 		w.failf("late reader: %v", err)
 	}
 	same("a reader of the compacted topic", late.merged)

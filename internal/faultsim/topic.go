@@ -88,8 +88,8 @@ func newReader(o aggregator.Options) *reader {
 	return r
 }
 
-// read takes up to n messages, and calls each with those that are about panes.
-func (r *reader) read(t *topic, n int, check bool, each func(m *message, c aggregator.CellPane)) error {
+// read takes up to n messages, and calls each with every one.
+func (r *reader) read(t *topic, n int, check bool, each func(m *message, k *aggregator.RecordKey)) error {
 	ms := t.from(r.next)
 	ms = ms[:min(n, len(ms))]
 	for i := range ms {
@@ -108,7 +108,7 @@ func (r *reader) read(t *topic, n int, check bool, each func(m *message, c aggre
 	return nil
 }
 
-func (r *reader) take(m *message, check bool, each func(m *message, c aggregator.CellPane)) error {
+func (r *reader) take(m *message, check bool, each func(m *message, k *aggregator.RecordKey)) error {
 	r.next = m.offset + 1
 	k, err := r.decoder.Key(m.key)
 	if err != nil {
@@ -136,8 +136,8 @@ func (r *reader) take(m *message, check bool, each func(m *message, c aggregator
 		default:
 			of[c] = u.Version
 		}
-		each(m, c)
 	}
+	each(m, &k)
 	if !check || standing == aggregator.Fresh {
 		r.merged.Publish(k.Source, newest, []aggregator.Upsert{u})
 	}
