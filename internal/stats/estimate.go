@@ -5,20 +5,20 @@ package stats
 type Status uint8
 
 const (
-	// Undefined: there is nothing to estimate from, or the statistic does not
+	// Undefined means: there is nothing to estimate from, or the statistic does not
 	// exist for what there is (no label, one class only).
 	Undefined Status = iota
-	// OK: the value and its interval can be shown and compared.
+	// OK means: the value and its interval can be shown and compared.
 	OK
-	// LowData: too few conversions, clusters or effective rows for the interval
+	// LowData means: too few conversions, clusters or effective rows for the interval
 	// to keep its level. It is shown with this status, never alone.
 	LowData
-	// Immature: too little of the conversions to come has had time to arrive.
+	// Immature means: too little of the conversions to come has had time to arrive.
 	Immature
-	// Inconclusive: there are data, but they leave the question open, as an
+	// Inconclusive means: there are data, but they leave the question open, as an
 	// unbounded interval does.
 	Inconclusive
-	// PredictionMissing: conversions without any prediction to compare them
+	// PredictionMissing means: conversions without any prediction to compare them
 	// with, which is an error of the data.
 	PredictionMissing
 )

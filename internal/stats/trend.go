@@ -113,11 +113,11 @@ func (t Trend) FractionClosed(from, to, level float64) (Estimate, bool) {
 type Exposure uint8
 
 const (
-	// ExposureOpen: the data do not decide.
+	// ExposureOpen means: the data do not decide.
 	ExposureOpen Exposure = iota
-	// ExposureRejected: the gap does not close as it would have to.
+	// ExposureRejected means: the gap does not close as it would have to.
 	ExposureRejected
-	// ExposureSupported: most of the gap closes as the share grows.
+	// ExposureSupported means: most of the gap closes as the share grows.
 	ExposureSupported
 )
 

@@ -158,7 +158,8 @@ func toList(v any) ([]any, error) {
 		return nil, err
 	}
 	var list []any
-	return list, json.Unmarshal(b, &list)
+	err = json.Unmarshal(b, &list)
+	return list, err
 }
 
 // toFloat reads a number, or the name of one that JSON has no number for.
