@@ -136,6 +136,7 @@ func (d *DB) pebbleOptions() *pebble.Options {
 		Logger:                pebbleLogger{d.opts.Logger, d.faults},
 		EventListener:         d.faults.listener(func() { d.rotated.Store(true) }),
 	}
+	o.DisableAutomaticCompactions = d.opts.NoCompactions
 	o.Experimental.SpanPolicyFunc = tableSpan
 	for i := range o.TargetFileSizes {
 		o.TargetFileSizes[i] = 4 << 20

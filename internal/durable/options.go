@@ -21,6 +21,9 @@ type Options struct {
 	// BucketMs is the span of the buckets that Evict drops, 0: an hour. A
 	// directory keeps the span that it was made with.
 	BucketMs int64
+	// NoCompactions leaves tables as they are: nothing is written but what a call
+	// writes. It is for simulations, which can be repeated then.
+	NoCompactions bool
 	// Logger receives what Pebble says, at debug level; nil: nobody does.
 	Logger *slog.Logger
 }

@@ -32,7 +32,7 @@ func (r *reclaimer) dropped(from, to uint32) {
 // under way.
 func (d *DB) reclaim() {
 	r := &d.reclaimer
-	if r.bytes < minReclaim || 8*r.bytes < d.storedBytes || r.from >= r.to {
+	if d.opts.NoCompactions || r.bytes < minReclaim || 8*r.bytes < d.storedBytes || r.from >= r.to {
 		return
 	}
 	if r.done != nil {

@@ -1,9 +1,12 @@
 package faultsim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,9 +101,31 @@ func (w *world) upload(p *process, h *held) {
 	})
 }
 
+// objects are the keys of what is in the blob store. Their order is that of what
+// they are and how long, because Pebble's files hold a little that is random.
+func (w *world) objects() []string {
+	keys := w.bucket.Keys("g/partition")
+	type name struct {
+		folder, upload string
+		size           int
+	}
+	names := map[string]name{}
+	for _, key := range keys {
+		_, upload, _ := strings.Cut(path.Base(key), ".")
+		n := name{folder: path.Dir(key), upload: upload}
+		w.bucket.Edit(key, func(b []byte) []byte { n.size = len(b); return b })
+		names[key] = n
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		n, m := names[a], names[b]
+		return cmp.Or(cmp.Compare(n.folder, m.folder), cmp.Compare(n.upload, m.upload), cmp.Compare(n.size, m.size), cmp.Compare(a, b))
+	})
+	return keys
+}
+
 // damage changes an object of a checkpoint.
 func (w *world) damage() {
-	keys := w.bucket.Keys("g/partition")
+	keys := w.objects()
 	if len(keys) == 0 {
 		return
 	}

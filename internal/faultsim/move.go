@@ -70,7 +70,9 @@ func (w *world) openState(p *process, number int32, epoch uint64) (db *durable.D
 
 // openDir opens a directory, unless the process comes to its end with it.
 func (w *world) openDir(p *process, dir string) (*durable.DB, bool) {
-	db, err := durable.Open(dir, durable.Options{FS: p.fs, CacheBytes: 1 << 18, MemoryBytes: 1 << 12})
+	db, err := durable.Open(dir, durable.Options{
+		FS: p.fs, CacheBytes: 1 << 18, MemoryBytes: 1 << 12, WriteBytes: w.writeBytes, NoCompactions: !w.background,
+	})
 	if err != nil && !p.dead() {
 		w.failf("instance %d: %v", p.inst.id, err)
 	}

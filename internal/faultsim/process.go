@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -223,7 +224,8 @@ func (w *world) reap(p *process) {
 	if p.fs.torn {
 		w.faults[TornWrite]++
 	}
-	left, err := p.fs.remains(w.rng, lose)
+	// Of its own choice, so that what Pebble has written by then sways nothing else.
+	left, err := p.fs.remains(rand.New(rand.NewPCG(w.rng.Uint64(), 0)), lose)
 	if err != nil {
 		w.failf("instance %d: disk after its crash: %v", p.inst.id, err)
 	}

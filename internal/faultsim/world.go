@@ -21,6 +21,8 @@ import (
 type Result struct {
 	Seed   uint64
 	Faults Faults
+	// Repeats says that the seed leads to the same world again, write by write.
+	Repeats bool
 	// Difference is the first one, empty when there is none; History what
 	// happened before it, in short.
 	Difference string
@@ -44,6 +46,10 @@ type world struct {
 	seekEvery  int64
 	inOrder    bool // streams are taken in event-time order
 	checkpoint bool // there is a blob store
+	// background says that Pebble writes when it likes, so that a crash at the
+	// n-th write is not always the same one.
+	background bool
+	writeBytes int64
 	// countable says that no record is older than the retention at any time.
 	// Others are counted as late or as unmatched, as it happens, and only the
 	// numbers do not depend on when they come.
@@ -76,7 +82,7 @@ func Run(seed uint64) (r Result) {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0xfa017))}
 	defer func() {
 		w.closeAll()
-		r.Seed, r.Faults, r.History = seed, w.faults, w.history
+		r.Seed, r.Faults, r.Repeats, r.History = seed, w.faults, !w.background, w.history
 		if e := recover(); e != nil {
 			if f, ok := e.(failure); ok {
 				r.Difference = f.text
@@ -108,6 +114,11 @@ func (w *world) make() {
 	w.gaps = pick(w.rng, 0, 0.1, 0.4)
 	w.inOrder = w.rng.IntN(2) == 0
 	w.checkpoint = w.rng.IntN(3) > 0
+	w.background = w.rng.IntN(4) == 0
+	w.writeBytes = 1 << 20
+	if w.background {
+		w.writeBytes = 64 << 10
+	}
 	w.lag = pick(w.rng, 0, 0, time.Minute, time.Hour)
 	partitions := 1 + w.rng.IntN(3)
 	w.logs = make([][event.NumStreams]log, partitions)
