@@ -25,7 +25,7 @@ CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./int
 STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## Everything: each of the steps below up to vuln.
 	@for step in $(STEPS); do .ci/step $$step $(MAKE) --no-print-directory $$step; done
@@ -77,6 +77,18 @@ docs: generate ## The same.
 bench: build ## Measure candidates and records per CPU-second on a real broker, beside the floor.
 	@$(GO) run ./internal/loadbench -binary bin/rampgauge $(BENCHFLAGS)
 
+bench-delay: build ## Measure how long an event takes to the numbers, at half of full load.
+	@$(GO) run ./internal/loadbench -mode delay -binary bin/rampgauge $(BENCHFLAGS)
+
+bench-restart: build ## Measure a restart after kill -9 with a million winners waiting.
+	@$(GO) run ./internal/loadbench -mode restart -binary bin/rampgauge $(BENCHFLAGS)
+
+bench-disk: build ## Lose the disk of an instance with checkpoints, and see what is read again.
+	@$(GO) run ./internal/loadbench -mode disk -binary bin/rampgauge $(BENCHFLAGS)
+
+bench-checkpoints: build ## Measure the bytes that checkpoints send as the state grows.
+	@$(GO) run ./internal/loadbench -mode checkpoints -binary bin/rampgauge $(BENCHFLAGS)
+
 chaos: build ## Kill, freeze and move instances on a real broker, and compare the numbers.
 	@$(GO) run ./internal/chaos -binary bin/rampgauge $(CHAOSFLAGS)
 
@@ -97,4 +109,4 @@ $(GOVULNCHECK):
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench chaos simulate-faults clean
+.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults clean

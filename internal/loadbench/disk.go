@@ -280,8 +280,12 @@ func (s *stage) growth(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("checkpoints: %d winners, state of %.1f MB: after %d more auctions %v bytes are sent, median %d\n",
-			had, m.sum("rampgauge_state_disk_bytes")/1e6, change, sent, middle(sent))
+		var sum int64
+		for _, n := range sent {
+			sum += n
+		}
+		fmt.Printf("checkpoints: %d winners, state of %.1f MB: after %d more auctions %v bytes are sent, median %d, mean %d (now and then the panes are merged)\n",
+			had, m.sum("rampgauge_state_disk_bytes")/1e6, change, sent, middle(sent), sum/changes)
 		if last = int(middle(sent)); k == 0 {
 			first = last
 		}
