@@ -107,7 +107,7 @@ func checkWaiting(ctx context.Context, i *live.Instance, want int64) error {
 
 // restarted says how long after its exec a process was so far.
 type restarted struct {
-	listening, ready, caughtUp time.Duration
+	ready, caughtUp time.Duration
 	// Of these, by the process's own log: reading the panes topic and joining the
 	// group, which go side by side, then opening the states one after the other.
 	panes, joined, state, rest time.Duration

@@ -86,7 +86,10 @@ func (s *stage) instance(name, state, more string) (*live.Instance, error) {
 		return nil, err
 	}
 	s.instances = append(s.instances, i)
-	return i, i.Start()
+	if err := i.Start(); err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 // How often and how long an instance is asked whether it has caught up, where
