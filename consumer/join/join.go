@@ -30,16 +30,16 @@ type Joiner struct {
 	row      Row // scratch
 }
 
-// paneHour is how much longer than the retention a pane may be there: panes
+// longestPane is how much longer than the retention a pane may be there: panes
 // become whole hours, and go by whole hours.
-const paneHour = time.Hour
+const longestPane = time.Hour
 
 // New returns a Joiner with an empty memory tier over a Store.
 func New(opts Options, store Store, sink Sink) *Joiner {
 	window, attrib := opts.Window.Milliseconds(), opts.AttributionWindow.Milliseconds()
 	remember := attrib + 2*window
 	if opts.Retention > 0 {
-		remember = max(remember, (opts.Retention + paneHour).Milliseconds())
+		remember = max(remember, (opts.Retention + longestPane).Milliseconds())
 	}
 	return &Joiner{
 		opts: opts, window: window, attrib: attrib, remember: remember,

@@ -58,7 +58,7 @@ func (w *world) earliest(h *held) event.Stream {
 	for s := range event.NumStreams {
 		l := &w.logs[h.partition][s]
 		if i := l.at(h.next[s]); i < len(l.records) && (bestMs == 0 || l.records[i].TimestampMs < bestMs) {
-			best, bestMs = event.Stream(s), l.records[i].TimestampMs
+			best, bestMs = s, l.records[i].TimestampMs
 		}
 	}
 	return best

@@ -131,12 +131,13 @@ func (w *world) damage() {
 	}
 	w.faults[DamagedObject]++
 	w.bucket.Edit(pick(w.rng, keys...), func(b []byte) []byte {
-		switch {
-		case len(b) == 0:
+		if len(b) == 0 {
 			return []byte{1}
-		case w.chance(0.3):
+		}
+		if w.chance(0.3) {
 			return nil
-		case w.chance(0.3):
+		}
+		if w.chance(0.3) {
 			return b[:w.rng.IntN(len(b))]
 		}
 		b[w.rng.IntN(len(b))] ^= 1 << w.rng.IntN(8)

@@ -1,6 +1,7 @@
 package faultsim
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -98,7 +99,7 @@ func TestCrashAtEachWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			if b, err := read(left, "d/f"); err == nil {
-				if !strings.HasPrefix(synced+unsynced, string(b)) {
+				if whole := synced + unsynced; !strings.HasPrefix(whole, string(b)) {
 					t.Fatalf("crash at %d: d/f = %q", n, b)
 				}
 				lengths[len(b)] = true
@@ -130,7 +131,7 @@ func TestFailingSync(t *testing.T) {
 	if err := log.Sync(); err != nil {
 		t.Errorf("the first: %v", err)
 	}
-	if err := log.SyncData(); err != errSync || !fs.syncFailed() {
+	if err := log.SyncData(); !errors.Is(err, errSync) || !fs.syncFailed() {
 		t.Errorf("the second: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package faultsim
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 
@@ -102,10 +103,7 @@ func (w *world) atRest() bool {
 			return false
 		}
 	}
-	if held != len(w.logs) {
-		return false
-	}
-	return true
+	return held == len(w.logs)
 }
 
 // compare holds every instance against an undisturbed run and the recount.
@@ -202,7 +200,7 @@ func (w *world) undisturbed() (*aggregator.Merged, []join.Counts) {
 	}
 	for range 2 {
 		for _, c := range slices.Backward(cores) {
-			if err := c.Commit(nil); err != nil {
+			if err := c.Commit(context.Background()); err != nil {
 				w.failf("undisturbed: %v", err)
 			}
 		}

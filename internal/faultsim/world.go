@@ -137,13 +137,10 @@ func (w *world) make() {
 	for id := range 1 + w.rng.IntN(3) {
 		w.instances = append(w.instances, &instance{id: id, mem: vfs.NewCrashableMem(), committed: map[int32][event.NumStreams]int64{}})
 	}
-	var names []string
-	for _, o := range []string{
+	names := []string{
 		fmt.Sprintf("%d partitions, %d instances, %d records", partitions, len(w.instances), len(w.coming)),
 		fmt.Sprintf("join window %v, attribution %v, retention %v, memory %d", w.join.Window, w.join.AttributionWindow, w.join.Retention, w.join.MemoryBytes),
 		fmt.Sprintf("span %v, latest %v, checkpoints %v", time.Duration(w.load.SpanMs)*time.Millisecond, latest, w.checkpoint),
-	} {
-		names = append(names, o)
 	}
 	w.note("%s", strings.Join(names, "; "))
 }

@@ -36,7 +36,8 @@ func main() {
 	flag.BoolVar(&o.mutations, "mutations", false, "build the simulator with one planted bug after another, and find each; run it at the root of the module")
 	flag.Parse()
 	debug.SetGCPercent(400)
-	ok, err := true, error(nil)
+	var ok bool
+	var err error
 	if o.mutations {
 		ok, err = findAll(&o)
 	} else {
@@ -117,7 +118,7 @@ func report(r *faultsim.Result, o *options) {
 		if len(r.History) > historyLines && !o.history {
 			r.History = append(r.History[:1], r.History[len(r.History)-historyLines+1:]...)
 		}
-		print(r)
+		printHistory(r)
 	}
 	d := r.Difference
 	if o.keep && len(d) > 400 {
@@ -126,7 +127,7 @@ func report(r *faultsim.Result, o *options) {
 	fmt.Printf("seed %d: %s\n", r.Seed, d)
 }
 
-func print(r *faultsim.Result) {
+func printHistory(r *faultsim.Result) {
 	for _, line := range r.History {
 		fmt.Println("  ", line)
 	}

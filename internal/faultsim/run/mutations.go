@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (m *mutation) build(root, dir, binary string) error {
 	if err := errors.Join(os.WriteFile(changed, source, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return err
 	}
-	out, err := exec.Command("go", "build", "-overlay", overlay, "-o", binary, "./internal/faultsim/run").CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-overlay", overlay, "-o", binary, "./internal/faultsim/run").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("mutation %q: build: %w: %s", m.name, err, out)
 	}
@@ -145,7 +146,7 @@ func (m *mutation) build(root, dir, binary string) error {
 // find runs a binary until it finds a difference, and returns the line that
 // tells of it; nothing when there was none.
 func find(binary string, o *options) (string, error) {
-	out, err := exec.Command(binary, "-quiet", "-seeds", fmt.Sprint(o.seeds), "-start", fmt.Sprint(o.start)).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), binary, "-quiet", "-seeds", fmt.Sprint(o.seeds), "-start", fmt.Sprint(o.start)).CombinedOutput()
 	exit := new(exec.ExitError)
 	switch {
 	case err == nil:
