@@ -61,15 +61,15 @@ func (s LadderSums) Share(level float64) (Estimate, bool) {
 type Attribution uint8
 
 const (
-	// AttributionOpen: the data do not decide.
+	// AttributionOpen means: the data do not decide.
 	AttributionOpen Attribution = iota
-	// ExplainsAlone: at least 80 % of the gap.
+	// ExplainsAlone means: at least 80 % of the gap.
 	ExplainsAlone
-	// Contributes: more than 10 % and less than 80 %.
+	// Contributes means: more than 10 % and less than 80 %.
 	Contributes
-	// NotAlone: less than 80 %; it may contribute or not.
+	// NotAlone means: less than 80 %; it may contribute or not.
 	NotAlone
-	// NoContribution: within 10 % of nothing.
+	// NoContribution means: within 10 % of nothing.
 	NoContribution
 )
 

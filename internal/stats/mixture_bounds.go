@@ -156,7 +156,10 @@ func upcrossing(alpha, scale, top float64, f func(s float64) (LogE, bool)) (floa
 		far = min(2*far, top)
 	}
 	if !finite(far) || !(excess(far) > 0) {
-		return far, finite(top) && far == top
+		if _, ok := f(far); !ok || far != top || !finite(top) {
+			return 0, false
+		}
+		return top, true
 	}
 	s := bisect(excess, 0, far)
 	return checked(s, s)
