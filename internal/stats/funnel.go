@@ -128,7 +128,7 @@ func RequestOf(utility, score []float64, k int) (Request, bool) {
 		}
 	}
 	r.UtilityKept = math.Min(r.UtilityKept, r.UtilityOfTop)
-	return r, finite(r.UtilityOfTop)
+	return checked(r, r.UtilityOfTop)
 }
 
 // ranked are the indices by descending value, ties in order.

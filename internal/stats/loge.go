@@ -45,32 +45,34 @@ func checkedE(e float64) (LogE, bool) {
 // convexRoot is the x between inside and outside where the convex f, given with
 // its slope, reaches target: f(inside) < target, and outside may be on either
 // side of inside. ok is false, and the answer outside, where f stays below
-// target up to there. Newton steps from the outer end of a convex function never
-// pass its root; halving catches what rounding does to that.
+// target up to there. Newton steps from the outer side of a convex function
+// never pass its root: where one does, rounding has, and the root is there.
 func convexRoot(f func(x float64) (value, slope float64), inside, outside, target float64) (float64, bool) {
-	x := outside
-	v, slope := f(x)
+	v, slope := f(outside)
 	if !(v > target) {
 		return outside, false
 	}
-	for range 200 {
-		next := x - (v-target)/slope
-		if !(math.Min(inside, outside) <= next && next <= math.Max(inside, outside)) {
-			next = inside + (x-inside)/2
-		}
-		step := math.Abs(next - x)
-		if step <= 4e-16*math.Abs(next) || step == 0 {
-			return next, true
-		}
-		x = next
-		v, slope = f(x)
-		if v < target {
-			inside = x
+	for range 400 {
+		x := outside - (v-target)/slope
+		if !(math.Min(inside, outside) < x && x < math.Max(inside, outside)) {
 			x = inside + (outside-inside)/2
-			v, slope = f(x)
+			if x == inside || x == outside {
+				return outside, true
+			}
+		}
+		value, s := f(x)
+		if value > target {
+			step := math.Abs(x - outside)
+			outside, v, slope = x, value, s
+			if step <= 4e-16*math.Abs(x) {
+				break
+			}
 			continue
 		}
-		outside = x
+		if target-value <= 1e-13*(1+math.Abs(target)) {
+			return x, true
+		}
+		inside = x // a halving, or a slope of few digits
 	}
-	return x, true
+	return outside, true
 }
