@@ -16,11 +16,16 @@ func Information(r float64) (float64, bool) {
 
 // TwoArmInformation is I₂(r, s) = (rs + 1−s)·kl(θ₁‖θ₀), the same of one expected
 // conversion of both arms with the treatment's share s: θ₀ = s and
-// θ₁ = rs/(rs + 1−s). As a difference of deviances from their joint mean it keeps
-// its digits near r = 1. Not ok unless r > 0 and 0 < s < 1.
+// θ₁ = rs/(rs + 1−s). It is the sum of the deviances of rs and 1−s from what
+// equal arms would have of the total; near r = 1, where it is a small difference
+// of large terms, from r−1 itself. Not ok unless r > 0 and 0 < s < 1.
 func TwoArmInformation(r, s float64) (float64, bool) {
 	if !(r > 0) || !(s > 0 && s < 1) {
 		return 0, false
+	}
+	if h := r - 1; math.Abs(h) < 0.5 {
+		i := -r*s*log1pmx(-(1-s)*h/r) - (1-s)*log1pmx(s*h)
+		return checked(i, i)
 	}
 	total := r*s + (1 - s)
 	i := deviance(r*s, total*s) + deviance(1-s, total*(1-s))

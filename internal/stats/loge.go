@@ -45,12 +45,23 @@ func checkedE(e float64) (LogE, bool) {
 // convexRoot is the x between inside and outside where the convex f, given with
 // its slope, reaches target: f(inside) < target, and outside may be on either
 // side of inside. ok is false, and the answer outside, where f stays below
-// target up to there. Newton steps from the outer side of a convex function
+// target up to there. near is how far from inside the root may be; it saves
+// steps from an end that is far away. Newton steps from the outer side of a convex function
 // never pass its root: where one does, rounding has, and the root is there.
-func convexRoot(f func(x float64) (value, slope float64), inside, outside, target float64) (float64, bool) {
-	v, slope := f(outside)
-	if !(v > target) {
-		return outside, false
+func convexRoot(f func(x float64) (value, slope float64), inside, near, outside, target float64) (float64, bool) {
+	var v, slope float64
+	for far := outside; ; near *= 2 {
+		outside = far
+		if near > 0 && near < math.Abs(far-inside) {
+			outside = inside + math.Copysign(near, far-inside)
+		}
+		if v, slope = f(outside); v > target {
+			break
+		}
+		if outside == far {
+			return far, false
+		}
+		inside = outside
 	}
 	for range 400 {
 		x := outside - (v-target)/slope
@@ -64,12 +75,12 @@ func convexRoot(f func(x float64) (value, slope float64), inside, outside, targe
 		if value > target {
 			step := math.Abs(x - outside)
 			outside, v, slope = x, value, s
-			if step <= 4e-16*math.Abs(x) {
+			if step <= 1e-12*math.Abs(x) { // the next one would be its square
 				break
 			}
 			continue
 		}
-		if target-value <= 1e-13*(1+math.Abs(target)) {
+		if target-value <= 1e-11*(1+math.Abs(target)) {
 			return x, true
 		}
 		inside = x // a halving, or a slope of few digits

@@ -55,13 +55,14 @@ func proportionLimits(a, m float64, f func(u float64) (float64, float64), target
 	const far = 700 // beyond, q is 0 or 1
 	center := clamp(math.Log(a)-math.Log(m-a), -far, far)
 	low, high := 0.0, 1.0
+	near := math.Sqrt(2 * target / (1 + a*((m-a)/m))) // of the normal approximation
 	if a > 0 {
-		if u, ok := convexRoot(f, center, -far, target); ok {
+		if u, ok := convexRoot(f, center, near, -far, target); ok {
 			low, _ = logistic(u)
 		}
 	}
 	if a < m {
-		if u, ok := convexRoot(f, center, far, target); ok {
+		if u, ok := convexRoot(f, center, near, far, target); ok {
 			high, _ = logistic(u)
 		}
 	}

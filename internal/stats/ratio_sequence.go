@@ -113,15 +113,14 @@ func ratioSequence(arm Arm, level float64, shapes []float64) (Estimate, bool) {
 	}
 	target := logThreshold(level)
 	f := func(m float64) (float64, float64) { return mixed(n, m, shapes) }
-	far := n + 1
-	for range 2000 {
-		if v, _ := f(far); v > target {
-			break
-		}
-		far = n + 2*(far-n) // e grows as e^m/m^(a+N): it passes any threshold
+	// Of the normal approximation, ln e = (m−n)²/2n − ln(1+n)/2. e grows as
+	// e^m/m^(a+N): it passes any threshold.
+	near := math.Sqrt(2 * (n + 1) * (target + 0.5*math.Log1p(n)))
+	high, ok := convexRoot(f, n, near, math.MaxFloat64/4, target)
+	if !ok {
+		high = inf
 	}
-	high, _ := convexRoot(f, n, far, target)
-	low, _ := convexRoot(f, n, 0, target)
+	low, _ := convexRoot(f, n, near, 0, target)
 	status := OK
 	if arm.Observed == 0 {
 		status = LowData
