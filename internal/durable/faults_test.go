@@ -83,7 +83,7 @@ func TestEachWriteFails(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			step := int64(1)
 			if testing.Short() {
-				step = 7
+				step = 5
 			}
 			failed := 0
 			for at := int64(0); ; at += step {
