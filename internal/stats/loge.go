@@ -50,6 +50,7 @@ func checkedE(e float64) (LogE, bool) {
 // never pass its root: where one does, rounding has, and the root is there.
 func convexRoot(f func(x float64) (value, slope float64), inside, near, outside, target float64) (float64, bool) {
 	var v, slope float64
+	center := inside
 	for far := outside; ; near *= 2 {
 		outside = far
 		if near > 0 && near < math.Abs(far-inside) {
@@ -75,7 +76,8 @@ func convexRoot(f func(x float64) (value, slope float64), inside, near, outside,
 		if value > target {
 			step := math.Abs(x - outside)
 			outside, v, slope = x, value, s
-			if step <= 1e-12*math.Abs(x) { // the next one would be its square
+			// The next step would be its square, relative to the way.
+			if step <= math.Max(1e-7*math.Abs(x-center), 4e-16*math.Abs(x)) {
 				break
 			}
 			continue
