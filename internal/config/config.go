@@ -88,7 +88,7 @@ type Topics struct {
 	Impressions Input `yaml:"impressions"`
 	// Outcomes of impressions.
 	Conversions Input `yaml:"conversions"`
-	// Merged state, compacted.
+	// Merged state, compacted. Each group needs a topic of its own.
 	Panes Output `yaml:"panes"`
 	// Records that were refused, with the reason in their headers.
 	DeadLetters Output `yaml:"dead_letters"`

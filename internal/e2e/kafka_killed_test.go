@@ -90,7 +90,7 @@ func configOnKafka(t *testing.T, broker *kafkatest.Real, prefix string) config.C
 	setFormat(&cfg, event.Protobuf)
 	cfg.Kafka.Brokers, cfg.Kafka.Group = broker.Brokers(), prefix
 	for _, name := range []*string{
-		&cfg.Topics.Predictions.Name, &cfg.Topics.Impressions.Name, &cfg.Topics.Conversions.Name, &cfg.Topics.DeadLetters.Name,
+		&cfg.Topics.Predictions.Name, &cfg.Topics.Impressions.Name, &cfg.Topics.Conversions.Name, &cfg.Topics.DeadLetters.Name, &cfg.Topics.Panes.Name,
 	} {
 		*name = prefix + "." + *name
 	}

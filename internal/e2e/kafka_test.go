@@ -93,10 +93,11 @@ topics:
   impressions: %s
   conversions: %s
   dead_letters: {name: %s-%s-dead}
+  panes: {name: %s-%s-panes}
 aggregation: {slices: [[slot]], commit_interval: 100ms}
 state: {dir: %q}
 web: {listen: %q}
-`, broker, name, f, topic("p"), topic("i"), topic("c"), name, f, filepath.Join(dir, "state"), addr)
+`, broker, name, f, topic("p"), topic("i"), topic("c"), name, f, name, f, filepath.Join(dir, "state"), addr)
 	file = filepath.Join(dir, "rampgauge.yml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
