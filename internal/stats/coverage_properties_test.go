@@ -43,6 +43,21 @@ func TestProportionDifferenceCovers(t *testing.T) {
 	}
 }
 
+// At the limits of the score interval the statistic is z, at any size.
+func TestScoreDifferenceEndsAtZ(t *testing.T) {
+	for _, tc := range []struct{ a, b Proportion }{{Proportion{5, 10}, Proportion{3, 12}}, {Proportion{40, 100}, Proportion{2, 30}}} {
+		e, ok := ScoreDifference(tc.a, tc.b, 0.95)
+		n := tc.a.N + tc.b.N
+		for _, delta := range []float64{e.Low, e.High} {
+			p, q := cubic(tc.b.N)(tc.a, tc.b, delta)
+			v := (p*(1-p)/tc.a.N + q*(1-q)/tc.b.N) * n / (n - 1)
+			if z := math.Abs(e.Value-delta) / math.Sqrt(v); !ok || !near(z, twoSidedZ(0.95), 1e-9) {
+				t.Errorf("%+v: z at %g is %g", tc, delta, z)
+			}
+		}
+	}
+}
+
 func TestPairedIsTighter(t *testing.T) {
 	p := Paired{8600, 1200, 100, 100}
 	d, _ := p.Difference(1, 0.95)
@@ -121,6 +136,13 @@ func TestRecall(t *testing.T) {
 	if !ok || r.Name() != "recall" || !near(r.Count.Value, 2.5/4, 1e-12) || !near(r.Utility.Value, 0.9, 1e-12) || r.Utility.High <= 0.9 || r.Utility.Low >= 0.9 {
 		t.Errorf("%+v, %v", r, ok)
 	}
+	// A request that is in the sample half as often counts twice.
+	var rare RecallSums
+	rare.AddRequest(Request{Probability: 1, FullScoring: true, Kept: 4, Top: 4, UtilityKept: 5, UtilityOfTop: 5})
+	rare.AddRequest(Request{Probability: 0.5, FullScoring: true, Kept: 0, Top: 4, UtilityOfTop: 5})
+	if r, ok := RecallByClusters([]RecallSums{rare, {}}, 0.95); !ok || !near(r.Count.Value, 1.0/3, 1e-12) || !near(r.Utility.Value, 1.0/3, 1e-12) {
+		t.Errorf("weighted: %+v, %v", r, ok)
+	}
 	partial := full
 	partial.FullScoring = false
 	cells[2].AddRequest(partial)
@@ -144,6 +166,10 @@ func TestRecall(t *testing.T) {
 
 // Neither the order of candidates nor that of ties matters, and the best order has 1.
 func TestNDCGOrder(t *testing.T) {
+	second := 1 / math.Log2(3)
+	if got, ok := NDCG([]float64{3, 1, 2}, []float64{1, 1, 0}, 3); !ok || !near(got, (2+2*second+1)/(3+2*second+0.5), 1e-12) {
+		t.Errorf("with two of equal score: %g, %v", got, ok)
+	}
 	r := rand.New(rand.NewPCG(65, 66))
 	for range 300 {
 		n := 1 + r.IntN(8)
@@ -200,6 +226,16 @@ func TestQuantileDifference(t *testing.T) {
 		if !ok || limits.Low > want || limits.High < want || limits.High-limits.Low > 40 || limits.OpenLow || limits.OpenHigh {
 			t.Errorf("p90 in bin %d: %+v, %v", want, limits, ok)
 		}
+	}
+	// The rank bounds of the vector at α/2 on each side.
+	even := make([]int64, 400)
+	for i := range even {
+		even[i] = 1
+	}
+	limits, ok := QuantileLimits(even, 0.5, 400, 0.95)
+	want := QuantileSequence{Bin: 199, Low: 169, High: 230, N: 400, RankLow: 200 - 30.295562628066364, RankAbove: 200 + 30.295562628066364}
+	if !ok || limits.Bin != want.Bin || limits.Low != want.Low || limits.High != want.High || !near(limits.RankLow, want.RankLow, 1e-9) || !near(limits.RankAbove, want.RankAbove, 1e-9) {
+		t.Errorf("median of 400 values: %+v, want %+v", limits, want)
 	}
 	few := make([]int64, 10)
 	few[3], few[8] = 90, 10

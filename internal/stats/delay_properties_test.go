@@ -134,6 +134,20 @@ func TestMaturityStatus(t *testing.T) {
 	}
 }
 
+// A few conversions have the exact interval, and what the curve leaves open widens
+// it.
+func TestMaturityOfFewConversions(t *testing.T) {
+	known, _ := Maturity{10, 8, 0}.Ratio(5, 1, 0.95)
+	exact, _ := ObservedOverExpected(5, 8, 0.95)
+	open, _ := Maturity{10, 8, 6}.Ratio(5, 1, 0.95)
+	if diff := cmp.Diff(exact, known); diff != "" {
+		t.Errorf("(-exact +matured):\n%s", diff)
+	}
+	if open.Low >= known.Low || open.High <= known.High || open.Value != known.Value {
+		t.Errorf("%+v with a curve that is not known, %+v with one that is", open, known)
+	}
+}
+
 func TestTriangles(t *testing.T) {
 	c := NewDelayTriangle(4)
 	for _, tc := range []struct {

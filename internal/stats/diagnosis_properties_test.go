@@ -43,6 +43,13 @@ func TestMixSplitsAreExact(t *testing.T) {
 			t.Fatalf("rate %+v", e)
 		}
 	}
+	// A slice of the treatment alone has no rate to differ in, and a design effect
+	// of both arms multiplies the variance.
+	plain, _ := SplitQ([]Stratum{{Arm{Observed: 10, Expected: 10}, Arm{Observed: 20, Expected: 20}}, {Treatment: Arm{Observed: 9, Expected: 3}}})
+	clustered, ok := SplitQ([]Stratum{{Arm{10, 10, 2}, Arm{20, 20, 2}}, {Treatment: Arm{9, 3, 2}}})
+	if !ok || plain.Rate != 0 || plain.Mix == 0 || !near(clustered.RateVariance, 2*plain.RateVariance, 1e-12) {
+		t.Errorf("%+v, with design effects %+v", plain, clustered)
+	}
 	mix, _ := SplitMix([]Slice{{3, 1, 2, 2}, {1, 3, 5, 5}})
 	rate, _ := SplitMix([]Slice{{1, 2, 3, 2}, {1, 2, 6, 5}})
 	if mix.Rate != 0 || mix.Mix != -1.5 || rate.Mix != 0 || rate.Rate != 1 {

@@ -163,10 +163,21 @@ func TestGammasSumToOne(t *testing.T) {
 		t.Error("γ before the first is not 0")
 	}
 	l := LORD{Alpha: 0.05, Wealth: 0.025}
-	for range 50 {
-		l.Test(1)
+	wealth := l.Wealth
+	for i := range 2000 {
+		p := 1.0
+		if i%100 == 7 {
+			p = 0
+		}
+		wealth -= l.Level()
+		if l.Test(p) {
+			wealth += l.Alpha
+		}
+		if wealth < 0 {
+			t.Fatalf("test %d: wealth %g", i, wealth)
+		}
 	}
-	if l.Spent > l.Wealth || len(l.Rejected) != 0 || l.Test(math.NaN()) {
-		t.Errorf("spent %g of %g, rejected %v", l.Spent, l.Wealth, l.Rejected)
+	if len(l.Rejected) != 20 || l.Test(math.NaN()) {
+		t.Errorf("rejected %v", l.Rejected)
 	}
 }

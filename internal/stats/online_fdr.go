@@ -48,10 +48,10 @@ type LORD struct {
 	Alpha, Wealth float64 // 0 < Wealth < Alpha
 	Tested        int64
 	Rejected      []int64 // τ_j, from 1
-	Spent         float64 // Σα_t
 }
 
-// Level is α_t of the next hypothesis, never more than the wealth left.
+// Level is α_t of the next hypothesis. As the γ sum to at most 1, all levels
+// together never cost more than W₀ and what rejections have earned.
 func (l *LORD) Level() float64 {
 	if !(l.Alpha > 0 && l.Alpha < 1) || !(l.Wealth > 0 && l.Wealth < l.Alpha) {
 		return 0
@@ -61,7 +61,7 @@ func (l *LORD) Level() float64 {
 	for j, tau := range l.Rejected {
 		level += l.reward(j) * lordGamma(t-tau)
 	}
-	return clamp(level, 0, l.Wealth+l.Alpha*float64(len(l.Rejected))-l.Spent)
+	return level
 }
 
 // reward is what the j-th rejection, from 0, earns.
@@ -76,7 +76,6 @@ func (l *LORD) reward(j int) float64 {
 func (l *LORD) Test(p float64) bool {
 	level := l.Level()
 	l.Tested++
-	l.Spent += level
 	if !(level > 0) || !(p <= level) {
 		return false
 	}

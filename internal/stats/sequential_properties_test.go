@@ -160,6 +160,26 @@ func TestTwoArmSequence(t *testing.T) {
 	if missed > paths*5/100 || width > 0.4 || width < 0.15 {
 		t.Errorf("%d of %d sequences miss, mean width %g", missed, paths, width)
 	}
+	// The limits are the first points of the grid that are rejected.
+	p := NewTwoArm(SequenceGrid())
+	p.Add(Stratum{Arm{Observed: 300, Expected: 200}, Arm{Observed: 700, Expected: 800}})
+	for _, phi := range []float64{1, 2.5} {
+		e, ok := p.Sequence(0.95, phi)
+		f := make([]float64, len(p.Sums))
+		for i := range f {
+			f[i] = p.Sums[i].float(gridPlaces) / phi
+		}
+		at := func(u float64) float64 { return around(f, sequenceSide+int(math.Round(u/sequenceStep))) }
+		if !ok || at(e.Low) < math.Log(20) || at(e.Low+sequenceStep) >= math.Log(20) || at(e.High) < math.Log(20) || at(e.High-sequenceStep) >= math.Log(20) {
+			t.Errorf("φ = %g: %+v", phi, e)
+		}
+		// The test of equal arms is the default one.
+		null := NewTwoArm(DefaultGrid())
+		null.Add(Stratum{Arm{Observed: 300, Expected: 200}, Arm{Observed: 700, Expected: 800}})
+		if d, _ := null.LogE(phi); !near(float64(d), at(0), 1e-9) {
+			t.Errorf("φ = %g: evidence %g, by the grid %g", phi, d, at(0))
+		}
+	}
 	one := NewTwoArm(SequenceGrid())
 	one.Add(Stratum{Arm{Observed: 80, Expected: 5}, Arm{Expected: 5}})
 	if e, ok := one.Sequence(0.95, 1); !ok || e.HasValue() || e.HasHigh() || !e.HasLow() || e.Status != LowData {
@@ -208,45 +228,5 @@ func TestDetectorState(t *testing.T) {
 	d.Reset()
 	if _, ok := d.Rate(); ok || d.Alarm(1e-300) || d.Total != alarm+1 || d.Zero[0] != alarm+1 {
 		t.Errorf("after a reset: %+v", d)
-	}
-}
-
-func TestEmpiricalBernsteinAndBetting(t *testing.T) {
-	r := rand.New(rand.NewPCG(31, 32))
-	const paths, mean = 200, 0.3
-	missed := [2]int{}
-	widths := [2]float64{}
-	for range paths {
-		b, g := NewEmpiricalBernstein(0.95), NewBetting(100, 0.95)
-		miss := [2]bool{}
-		for range 400 {
-			x := 0.2 + 0.2*r.Float64()
-			b.Add(x)
-			g.Add(x)
-			e, _ := b.Estimate()
-			h, _ := g.Estimate()
-			for i, e := range []Estimate{e, h} {
-				miss[i] = miss[i] || e.Low > mean || e.High < mean
-			}
-		}
-		e, _ := b.Estimate()
-		h, _ := g.Estimate()
-		for i, e := range []Estimate{e, h} {
-			widths[i] += (e.High - e.Low) / paths
-			if miss[i] {
-				missed[i]++
-			}
-		}
-	}
-	for i, name := range []string{"empirical Bernstein", "betting"} {
-		if missed[i] > paths*5/100 || widths[i] > 0.12 {
-			t.Errorf("%s: %d of %d miss, mean width %g", name, missed[i], paths, widths[i])
-		}
-	}
-	b := NewEmpiricalBernstein(0.95)
-	b.Add(-0.1)
-	b.Add(math.NaN())
-	if _, ok := b.Estimate(); ok || b.Skipped != 2 {
-		t.Errorf("values outside [0, 1]: ok %v, %d skipped", ok, b.Skipped)
 	}
 }
