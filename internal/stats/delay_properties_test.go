@@ -250,3 +250,31 @@ func TestSameAgeCells(t *testing.T) {
 		t.Errorf("(-by age +by age and delay):\n%s", diff)
 	}
 }
+
+func TestDelayCurveStatus(t *testing.T) {
+	curve := func(counts ...[3]int64) (DelayCurve, bool) {
+		c := NewDelayTriangle(3)
+		for _, n := range counts {
+			c.AddConversions(int(n[0]), int(n[1]), n[2])
+		}
+		return FitDelayCurve(c, 1)
+	}
+	for _, tc := range []struct {
+		name   string
+		counts [][3]int64
+		want   Status
+		wantF  []float64
+	}{
+		{"known throughout", [][3]int64{{0, 0, 4}, {2, 0, 4}, {2, 1, 4}, {2, 2, 4}}, OK, []float64{1.0 / 3, 2.0 / 3, 1}},
+		{"no impression is old enough for the last bucket", [][3]int64{{0, 0, 4}, {1, 0, 5}, {1, 1, 5}}, LowData, []float64{0.5, 1, 1}},
+		{"all of the old ones are late", [][3]int64{{0, 0, 4}, {2, 2, 4}}, LowData, []float64{0, 0, 1}},
+	} {
+		c, ok := curve(tc.counts...)
+		if !ok || c.Status != tc.want || !cmp.Equal(c.F, tc.wantF, cmp.Comparer(func(a, b float64) bool { return near(a, b, 1e-12) })) {
+			t.Errorf("%s: %v %v, %v; want %v %v", tc.name, c.F, c.Status, ok, tc.wantF, tc.want)
+		}
+	}
+	if c, ok := curve(); ok || c.N != 0 {
+		t.Errorf("without conversions: %+v", c)
+	}
+}

@@ -158,3 +158,25 @@ func TestEmpiricalBernsteinAndBetting(t *testing.T) {
 		t.Errorf("values outside [0, 1]: ok %v, %d skipped", ok, b.Skipped)
 	}
 }
+
+func TestLogE(t *testing.T) {
+	for _, tc := range []struct {
+		e       LogE
+		alpha   float64
+		rejects bool
+		p       float64
+	}{
+		{3, 0.05, true, math.Exp(-3)},
+		{2.99, 0.05, false, math.Exp(-2.99)},
+		{-5, 0.05, false, 1},
+		{0, 1, false, 1},
+		{5, 2, false, math.Exp(-5)},
+		{5, 0, false, math.Exp(-5)},
+		{800, 1e-300, true, 0},
+		{LogE(math.NaN()), 0.05, false, 1},
+	} {
+		if got, p := tc.e.Rejects(tc.alpha), tc.e.P(); got != tc.rejects || !near(p, tc.p, 1e-12) && math.Abs(p-tc.p) > 1e-300 {
+			t.Errorf("%g at %g: %v with p %g, want %v with %g", tc.e, tc.alpha, got, p, tc.rejects, tc.p)
+		}
+	}
+}
