@@ -24,6 +24,7 @@ type options struct {
 	keep         bool // go on after a difference
 	quiet        bool
 	mutations    bool // find planted bugs instead
+	block        bool // started by runBlocks: run all in this process, and tell it the counts
 }
 
 func main() {
@@ -33,15 +34,19 @@ func main() {
 	flag.BoolVar(&o.history, "history", false, "print what happened in every world")
 	flag.BoolVar(&o.keep, "keep-going", false, "go on after a difference, and list the seeds of all")
 	flag.BoolVar(&o.quiet, "quiet", false, "print nothing but a difference")
+	flag.BoolVar(&o.block, "block", false, "run all worlds in this process (started by this command itself)")
 	flag.BoolVar(&o.mutations, "mutations", false, "build the simulator with one planted bug after another, and find each; run it at the root of the module")
 	flag.Parse()
 	debug.SetGCPercent(400)
-	var ok bool
-	var err error
-	if o.mutations {
+	ok, err := true, error(nil)
+	switch {
+	case o.mutations:
 		ok, err = findAll(&o)
-	} else {
-		ok = run(&o)
+	case o.block:
+		c := run(&o)
+		err = c.tell()
+	default:
+		ok, err = runBlocks(&o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faultsim:", err)
@@ -51,63 +56,61 @@ func main() {
 	}
 }
 
-// run reports whether there was no difference.
-func run(o *options) bool {
+// run runs worlds in this process, in parallel.
+func run(o *options) counts {
 	var (
-		mu     sync.Mutex
-		faults faultsim.Faults
-		next   atomic.Uint64
-		failed atomic.Int64
-		done   atomic.Int64
-		wg     sync.WaitGroup
+		mu   sync.Mutex
+		c    counts
+		next atomic.Uint64
+		stop atomic.Bool
+		wg   sync.WaitGroup
 	)
-	begin := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for o.keep || failed.Load() == 0 {
+			for !stop.Load() {
 				n := next.Add(1) - 1
 				if n >= o.seeds {
 					return
 				}
 				r := runOne(o.start + n)
 				mu.Lock()
-				faults.Add(&r.Faults)
+				c.Seeds++
+				c.Faults.Add(&r.Faults)
 				if r.Difference != "" {
-					failed.Add(1)
+					c.Failed++
+					stop.Store(!o.keep)
 					report(&r, o)
 				} else if o.history {
-					print(&r)
-				}
-				if d := done.Add(1); !o.quiet && d%1000 == 0 {
-					fmt.Printf("%d seeds, %.0f a second\n", d, float64(d)/time.Since(begin).Seconds())
+					printHistory(&r)
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if !o.quiet {
-		fmt.Printf("%s%d seeds from %d on: %d differences, %.1f seeds a second on %d processors\n",
-			faults.Table(), done.Load(), o.start, failed.Load(), float64(done.Load())/time.Since(begin).Seconds(), runtime.GOMAXPROCS(0))
-	}
-	return failed.Load() == 0
+	return c
 }
 
-// worldTime is how long a world may take, which takes a fraction of a second.
-const worldTime = 2 * time.Minute
+// worldSeconds is how long a world may take, which takes a fraction of a second.
+const worldSeconds = 120
 
 // runOne runs a world, and counts it as a difference when it does not end.
 func runOne(seed uint64) faultsim.Result {
 	done := make(chan faultsim.Result, 1)
 	go func() { done <- faultsim.Run(seed) }()
-	select {
-	case r := <-done:
-		return r
-	case <-time.After(worldTime):
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		return faultsim.Result{Seed: seed, Difference: fmt.Sprintf("hangs\n%s", stacks)}
+	// Ticks are counted, not time: a machine that slept did not let the world run.
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for range worldSeconds {
+		select {
+		case r := <-done:
+			return r
+		case <-second.C:
+		}
 	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return faultsim.Result{Seed: seed, Difference: fmt.Sprintf("hangs\n%s", stacks)}
 }
 
 // historyLines is how much is printed of what happened before a difference.
