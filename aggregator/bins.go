@@ -33,10 +33,10 @@ func fineMiddle(octave, i uint32) float64 {
 	return (edge(octave, i, fineBits) + edge(octave, i+1, fineBits)) / 2
 }
 
-// page is what one octave holds.
+// page is what one octave holds, or one bucket of clusters.
 type page interface {
 	comparable
-	[finePer]int64 | [coarsePer]Bin | [coarsePer]WinnerBin
+	[finePer]int64 | [coarsePer]Bin | [coarsePer]WinnerBin | CandidateCluster | WinnerCluster
 }
 
 // paged is a sparse array over octaves, sorted by octave. Pages of all zeros

@@ -19,7 +19,9 @@ type cell struct {
 	n, referenced int64
 	unpaired      fixed.Int128 // Σp over candidates without reference
 	absLog, log   fixed.Int128
+	auctions      int64
 	scores        scoreTable
+	clusters      clusterTable
 	candidateCov  []coverage
 	winnerCov     []coverage
 	versions      []counts // by version table
@@ -192,9 +194,10 @@ func countsOf(list *[]counts, table int32, size int) *counts {
 }
 
 func (c *cell) reset() {
-	c.n, c.referenced = 0, 0
+	c.n, c.referenced, c.auctions = 0, 0, 0
 	c.unpaired, c.absLog, c.log = fixed.Int128{}, fixed.Int128{}, fixed.Int128{}
 	c.scores.reset()
+	c.clusters.reset()
 	c.candidateCov, c.winnerCov = c.candidateCov[:0], c.winnerCov[:0]
 	c.versions, c.stages = c.versions[:0], c.stages[:0]
 	for i := range c.towers {

@@ -12,6 +12,12 @@ func (p *Partition) sums(c *cell) *Sums {
 	s.FirstMs, s.LastMs = c.firstMs, c.lastMs
 	cs := &s.Candidates
 	prune(&cs.ScoreExcess.paged)
+	ws := &s.Winners
+	prune(&ws.LabelScores.paged) // a label that came and went
+	prune(&ws.Clusters.paged)
+	pruneTypes(&ws.Types)
+	cs.Auctions += c.auctions
+	c.clusters.addTo(&cs.Clusters)
 	cs.All.count(c.n, 0)
 	cs.WithReference.count(c.referenced, 0)
 	prediction, reference := c.scores.sums(cs)

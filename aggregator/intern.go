@@ -174,6 +174,34 @@ func (p *Partition) Families(e *event.Prediction) int32 {
 	return id
 }
 
+// OptTypes numbers the table of optimization types of a prediction.
+func (p *Partition) OptTypes(e *event.Prediction) int32 {
+	c := &e.Candidates
+	number := c.TableNumbers[event.OptTypeTable]
+	if p.lastOptTypes.is(number, 0) {
+		return p.lastOptTypes.id
+	}
+	p.optTypeIDs.start()
+	p.optTypeIDs.list(c.OptTypes)
+	id, isNew := p.optTypeIDs.id()
+	if isNew {
+		p.optTypes = append(p.optTypes, cloneStrings(c.OptTypes))
+	}
+	p.lastOptTypes = lastTable{[2]uint32{number}, id}
+	return id
+}
+
+// ConversionType numbers a type of conversions.
+func (p *Partition) ConversionType(name []byte) int32 {
+	p.conversionTypeIDs.start()
+	p.conversionTypeIDs.scratch = append(p.conversionTypeIDs.scratch, name...)
+	id, isNew := p.conversionTypeIDs.id()
+	if isNew {
+		p.conversionTypes = append(p.conversionTypes, string(name))
+	}
+	return id
+}
+
 func (p *Partition) versionTable(e *event.Prediction) int32 {
 	c := &e.Candidates
 	number := c.TableNumbers[event.VersionTable]

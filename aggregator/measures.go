@@ -13,6 +13,7 @@ type measures struct {
 	referenced  int64
 	unpaired    fixed.Int128 // Σp of candidates without reference
 	absLog, log fixed.Int128
+	p, r        fixed.Int128 // Σp and Σr of those with one, ClusterBits
 
 	families int32 // family table, -1: none listed
 
@@ -49,6 +50,7 @@ const logChunk = 1 << 15
 func (m *measures) takeLogs(c *event.Candidates) {
 	m.referenced, m.unpaired = 0, fixed.Int128{}
 	m.absLog, m.log = fixed.Int128{}, fixed.Int128{}
+	m.p, m.r = fixed.Int128{}, fixed.Int128{}
 	predictions, references := c.Predictions, c.References
 	if len(references) == 0 {
 		for _, p := range predictions {
@@ -68,6 +70,9 @@ func (m *measures) addLogs(predictions, references []float32) {
 	m.referenced += pairs
 	m.absLog.AddInt64(abs)
 	m.log.AddInt64(sum)
+	p, r := fixed.SumPairs(predictions, references)
+	m.p.AddInt64(p)
+	m.r.AddInt64(r)
 	if pairs == int64(len(predictions)) {
 		return
 	}
@@ -150,7 +155,7 @@ func zeroed(s []int64, n int) []int64 {
 	return s
 }
 
-func (m *measures) addTo(cell *cell, c *event.Candidates) {
+func (m *measures) addTo(cell *cell, c *event.Candidates, bucket uint8) {
 	n := int64(c.Len())
 	cell.n += n
 	cell.referenced += m.referenced
@@ -158,6 +163,14 @@ func (m *measures) addTo(cell *cell, c *event.Candidates) {
 	cell.absLog = cell.absLog.Add(m.absLog)
 	cell.log = cell.log.Add(m.log)
 	cell.scores.add(c.Predictions, c.References)
+	if m.referenced > 0 {
+		t := &cell.clusters
+		t.pairs[bucket] += m.referenced
+		t.p[bucket] = t.p[bucket].Add(m.p)
+		t.r[bucket] = t.r[bucket].Add(m.r)
+		t.absLog[bucket] = t.absLog[bucket].Add(m.absLog)
+		t.log[bucket] = t.log[bucket].Add(m.log)
+	}
 	if m.families >= 0 {
 		coverageOf(&cell.candidateCov, m.families).add(c)
 	}
@@ -182,7 +195,7 @@ func excessOf(w float32) int64 {
 
 // addWeighted is the path of auctions with a sample weight: one candidate at a
 // time, in 128 bits.
-func (p *Partition) addWeighted(s *CandidateSums, e *event.Prediction) {
+func (p *Partition) addWeighted(s *CandidateSums, e *event.Prediction, bucket uint8) {
 	c := &e.Candidates
 	w := float64(e.Weight())
 	excess := excessOf(e.Weight())
@@ -206,6 +219,13 @@ func (p *Partition) addWeighted(s *CandidateSums, e *event.Prediction) {
 			bin.Reference = bin.Reference.Add(wr)
 			s.Log = s.Log.Add(fixed.FromFloat(log, 0))
 			s.AbsLog = s.AbsLog.Add(fixed.FromFloat(math.Abs(log), 0))
+			cluster := CandidateCluster{
+				Paired:    fixed.FromFloat(w*float64(pred), fixed.ClusterBits),
+				Reference: fixed.FromFloat(w*float64(c.References[i]), fixed.ClusterBits),
+				AbsLog:    fixed.FromFloat(math.Abs(log), 0), Log: fixed.FromFloat(log, 0),
+			}
+			cluster.Pairs.count(1, excess)
+			s.Clusters.at(bucket).add(&cluster)
 		}
 		if len(c.ItemVersionIdx) > 0 {
 			v := VersionTally{Query: string(e.QueryEmbeddingVersion), Item: string(c.ItemVersions[c.ItemVersionIdx[i]])}

@@ -17,9 +17,10 @@ func candidatesOf(e *event.Prediction, weighted bool) *Sums {
 	if weighted {
 		c := p.cell(p.routes[route].targets[0], e.EventTimeMs)
 		c.seen(e.EventTimeMs)
-		p.addWeighted(&c.rare.Candidates, e)
+		c.auctions++
+		p.addWeighted(&c.rare.Candidates, e, clusterBucket(1))
 	} else {
-		p.Candidates(route, e)
+		p.Candidates(route, e, 1, true)
 	}
 	return p.Flush()[0].Sums
 }
@@ -169,7 +170,7 @@ func TestAuctionsAddUp(t *testing.T) {
 		var got *Sums
 		for range 1 + r.IntN(5) {
 			e := ordinaryAuction(randomCandidates(r, r.IntN(40)))
-			together.Candidates(together.Route(e), e)
+			together.Candidates(together.Route(e), e, 1, true)
 			want.Add(candidatesOf(e, false))
 			if r.IntN(3) == 0 {
 				got = together.Flush()[0].Sums
@@ -193,8 +194,8 @@ func TestLargestWeight(t *testing.T) {
 	e := ordinaryAuction(c)
 	e.SampleWeight = event.MaxWeight
 	route := p.Route(e)
-	p.Candidates(route, e)
-	w := Winner{Route: route, TimeMs: start, Prediction: math.Nextafter32(1, 0), Weight: event.MaxWeight, CostMicros: 1 << 40, Families: -1}
+	p.Candidates(route, e, 1, true)
+	w := Winner{Route: route, TimeMs: start, Prediction: math.Nextafter32(1, 0), Weight: event.MaxWeight, CostMicros: 1 << 40, Families: -1, OptTypes: -1}
 	for range n {
 		p.Winner(&w)
 	}

@@ -96,7 +96,7 @@ func TestWindowTakesBackWhatWidens(t *testing.T) {
 	p := s.partitions[0]
 	base := floorTo(start, 3_600_000)
 	old := randomAuction(newRand(1), base+10_000)
-	p.Candidates(p.Route(old), old)
+	p.Candidates(p.Route(old), old, 1, true)
 	for _, after := range []time.Duration{0, opts.Levels.FineFor + 30*time.Second, opts.Levels.FineFor + time.Minute} {
 		p.Observe(base + after.Milliseconds())
 		s.flush(0)
@@ -141,7 +141,7 @@ func TestRemoveForgetsASourceAndRepublishBringsItBack(t *testing.T) {
 		again.Observe(s.merged.NewestMs())
 		s.merged.Publish(1, again.NewestMs(), again.Flush())
 		e := randomAuction(r, s.merged.NewestMs())
-		again.Candidates(again.Route(e), e)
+		again.Candidates(again.Route(e), e, 1, true)
 		s.merged.Publish(1, again.NewestMs(), again.Flush())
 		if got, err := s.merged.Summary(Query{Experiment: "x", FromMs: s.merged.NewestMs()}); err != nil || len(got.Arms) == 0 {
 			t.Fatalf("seed %d: the first upserts of a new source are not there: %+v, %v", seed, got, err)

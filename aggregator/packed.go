@@ -14,6 +14,7 @@ type packed struct {
 	bytes           []byte
 	firstMs, lastMs int64
 	winners         Tally
+	types           []TypeSums
 }
 
 // packer packs Sums, one after the other.
@@ -32,21 +33,21 @@ func (w *packer) pack(s *Sums) *packed {
 		b = appendHistogram(b, &t.Latency)
 	}
 	w.scratch = b
-	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, winners: s.Winners.All}
+	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, winners: s.Winners.All, types: cloneTypes(s.Winners.Types)}
 }
 
 // unpack writes the sums into s, reusing its memory. Names in s are views of
 // the packed bytes.
 func (p *packed) unpack(s *Sums) {
-	if err := p.tryUnpack(s); err != nil {
+	if err := p.tryUnpack(s, packedFormat); err != nil {
 		panic("BUG: sums that were packed here, or checked when they came in, cannot be read: " + err.Error())
 	}
 }
 
-// tryUnpack is unpack for bytes that come from elsewhere. After an error s
-// holds nothing of use.
-func (p *packed) tryUnpack(s *Sums) error {
-	r := unpacker{b: p.bytes}
+// tryUnpack is unpack for bytes that come from elsewhere, of one of the formats
+// that are known. After an error s holds nothing of use.
+func (p *packed) tryUnpack(s *Sums, format uint8) error {
+	r := unpacker{b: p.bytes, plain: format == plainFormat}
 	s.FirstMs, s.LastMs = p.firstMs, p.lastMs
 	r.sums(s)
 	if r.err == nil && len(r.b) > 0 {
@@ -117,6 +118,7 @@ func appendCandidates(b []byte, c *CandidateSums) []byte {
 	for _, v := range []fixed.Int128{c.Prediction, c.Paired, c.Reference, c.AbsLog, c.Log} {
 		b = appendInt128(b, v)
 	}
+	b = binary.AppendVarint(b, c.Auctions)
 	b = appendHistogram(appendHistogram(b, &c.Scores), &c.ScoreExcess)
 	b = binary.AppendUvarint(b, uint64(len(c.Bins.octaves)))
 	for i, octave := range c.Bins.octaves {
@@ -125,6 +127,7 @@ func appendCandidates(b []byte, c *CandidateSums) []byte {
 			b = appendBin(b, &c.Bins.pages[i][k])
 		}
 	}
+	b = appendCandidateClusters(b, &c.Clusters)
 	b = appendFamilies(b, c.Families)
 	b = binary.AppendUvarint(b, uint64(len(c.Versions)))
 	for i := range c.Versions {
@@ -152,5 +155,9 @@ func appendWinners(b []byte, w *WinnerSums) []byte {
 			b = appendTally(appendBin(b, &bin.Bin), bin.Labels)
 		}
 	}
+	b = appendHistogram(appendHistogram(b, &w.Scores), &w.LabelScores)
+	b = appendWinnerClusters(b, &w.Clusters)
+	b = appendTypes(b, w.Types)
+	b = appendExposure(b, &w.Exposure)
 	return appendFamilies(b, w.Families)
 }

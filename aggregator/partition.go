@@ -12,16 +12,18 @@ type Partition struct {
 	opts       Options
 	dimensions []string // that any slice is made of
 
-	routeIDs, familyIDs, versionIDs, stageIDs interner
+	routeIDs, familyIDs, versionIDs, stageIDs, optTypeIDs, conversionTypeIDs interner
 
-	lastFamilies, lastVersions, lastStages lastTable
+	lastFamilies, lastVersions, lastStages, lastOptTypes lastTable
 
-	routes   []route
-	targets  []target
-	families [][]string
-	versions []versionTable
-	stages   []stageTable
-	towers   []string
+	routes          []route
+	targets         []target
+	families        [][]string
+	versions        []versionTable
+	stages          []stageTable
+	optTypes        [][]string
+	conversionTypes []string
+	towers          []string
 
 	cells   map[cellKey]*cell // not yet flushed
 	free    []*cell
@@ -42,6 +44,7 @@ func NewPartition(opts Options) *Partition {
 	p := &Partition{
 		opts:     opts,
 		routeIDs: newInterner(), familyIDs: newInterner(), versionIDs: newInterner(), stageIDs: newInterner(),
+		optTypeIDs: newInterner(), conversionTypeIDs: newInterner(),
 		cells: map[cellKey]*cell{},
 		store: newPaneStore(opts),
 	}
@@ -97,9 +100,12 @@ func (p *Partition) cell(target int32, ms int64) *cell {
 }
 
 // Candidates counts the candidates of a prediction in all cells of its route.
-func (p *Partition) Candidates(r Route, e *event.Prediction) {
+// cluster is a hash of what was randomised; first says that no record of the
+// auction was counted before.
+func (p *Partition) Candidates(r Route, e *event.Prediction, cluster uint64, first bool) {
 	c := &e.Candidates
 	weighted := e.Weight() != 1
+	bucket := clusterBucket(cluster)
 	m := &p.measure
 	if !weighted && c.Len() > 0 {
 		m.take(p, e)
@@ -110,12 +116,15 @@ func (p *Partition) Candidates(r Route, e *event.Prediction) {
 			continue
 		}
 		cell.seen(e.EventTimeMs)
+		if first {
+			cell.auctions++
+		}
 		switch {
 		case c.Len() == 0:
 		case weighted:
-			p.addWeighted(&cell.rare.Candidates, e)
+			p.addWeighted(&cell.rare.Candidates, e, bucket)
 		default:
-			m.addTo(cell, c)
+			m.addTo(cell, c, bucket)
 		}
 	}
 }

@@ -157,7 +157,7 @@ func TestExpiredIsCountedAndLeftOut(t *testing.T) {
 	e := randomAuction(newRand(3), start)
 	e.Assignments = e.Assignments[:1]
 	p.Observe(testOptions().Levels.Retention.Milliseconds() + start + 3_600_000)
-	p.Candidates(p.Route(e), e)
+	p.Candidates(p.Route(e), e, 1, true)
 	s.flush(0)
 	if got := p.Expired(); got != 1 {
 		t.Errorf("Expired = %d, want 1", got)

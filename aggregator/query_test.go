@@ -210,7 +210,7 @@ func TestRollUpKeepsTotals(t *testing.T) {
 			for _, a := range got.Arms {
 				all.Add(a.Total)
 			}
-			all.Winners.Mature = Tally{}
+			all.Winners.Mature, all.Winners.Ages = Tally{}, nil
 			return dump(&all)
 		}
 		want := total()
@@ -244,7 +244,7 @@ func TestLabelMaturity(t *testing.T) {
 	route := p.Route(ordinaryAuction(event.Candidates{}))
 	base := floorTo(start, 3_600_000)
 	for _, ms := range []int64{base + 1, base + 9_999, base + 10_000} {
-		p.Winner(&Winner{Route: route, TimeMs: ms, Prediction: 0.5, Weight: 1, Families: -1})
+		p.Winner(&Winner{Route: route, TimeMs: ms, Prediction: 0.5, Weight: 1, Families: -1, OptTypes: -1})
 	}
 	for _, tc := range []struct {
 		newest int64

@@ -196,7 +196,7 @@ func (f *fact) apply(p *Partition) {
 	route := p.Route(f.auction)
 	if f.winner < 0 {
 		p.Observe(f.auction.EventTimeMs)
-		p.Candidates(route, f.auction)
+		p.Candidates(route, f.auction, f.auction.UnitID*0x9e3779b97f4a7c15, true)
 		if len(f.auction.TowerCalls) > 0 {
 			p.Calls(route, f.auction)
 		}
@@ -206,8 +206,13 @@ func (f *fact) apply(p *Partition) {
 	c := &f.auction.Candidates
 	w := Winner{
 		Route: route, TimeMs: f.ms, Prediction: c.Predictions[f.winner], Weight: f.auction.Weight(),
-		CostMicros: 250_000 + f.ms%7, Families: -1,
+		CostMicros: 250_000 + f.ms%7, Families: -1, OptTypes: -1, Cluster: f.auction.UnitID * 0x9e3779b97f4a7c15,
+		Propensity: float32(f.ms%5) / 4,
 	}
+	if len(c.OptTypeIdx) > 0 {
+		w.OptTypes, w.OptType = p.OptTypes(f.auction), uint8(c.OptTypeIdx[f.winner])
+	}
+	positive := Outcome{Positive: true, DelayMs: f.ms % 7_000_000, Type: p.ConversionType([]byte(pickName(f.ms)))}
 	if len(c.References) > 0 {
 		w.Reference = c.References[f.winner]
 	}
@@ -218,11 +223,17 @@ func (f *fact) apply(p *Partition) {
 	case f.value != 0:
 		p.Value(&w, f.value)
 	case f.label != 0:
-		p.Label(&w, f.label > 0)
+		if f.label > 0 {
+			p.Label(&w, Outcome{}, positive)
+		} else {
+			p.Label(&w, positive, Outcome{})
+		}
 	default:
 		p.Winner(&w)
 	}
 }
+
+func pickName(ms int64) string { return []string{"click", "checkout"}[ms%2] }
 
 // randomFacts are n auctions over a span of event time and what follows from
 // them, in event-time order but for the labels, some of which come late.

@@ -17,11 +17,11 @@ func winners(t *testing.T, n, labels int, p, weight float32) *Sums {
 	t.Helper()
 	part := NewPartition(Options{Levels: DefaultLevels()})
 	e := ordinaryAuction(event.Candidates{})
-	w := Winner{Route: part.Route(e), TimeMs: start, Prediction: p, Weight: weight, CostMicros: 30, Families: -1}
+	w := Winner{Route: part.Route(e), TimeMs: start, Prediction: p, Weight: weight, CostMicros: 30, Families: -1, OptTypes: -1}
 	for i := range n {
 		part.Winner(&w)
 		if i < labels {
-			part.Label(&w, true)
+			part.Label(&w, Outcome{}, Outcome{Positive: true, Type: part.ConversionType([]byte("click"))})
 			part.Value(&w, 7)
 		}
 	}
@@ -129,14 +129,14 @@ func TestLabelsAndValuesAreTakenBack(t *testing.T) {
 	for _, weight := range []float32{1, 2.5} {
 		want := winners(t, 1, 0, 0.3, weight)
 		part := NewPartition(Options{Levels: DefaultLevels()})
-		w := Winner{Route: part.Route(ordinaryAuction(event.Candidates{})), TimeMs: start, Prediction: 0.3, Weight: weight, CostMicros: 30, Families: -1}
+		w := Winner{Route: part.Route(ordinaryAuction(event.Candidates{})), TimeMs: start, Prediction: 0.3, Weight: weight, CostMicros: 30, Families: -1, OptTypes: -1}
 		part.Winner(&w)
 		for range 3 {
-			part.Label(&w, true)
+			part.Label(&w, Outcome{}, Outcome{Positive: true, Type: part.ConversionType([]byte("click"))})
 			part.Value(&w, 1<<40)
 			part.Flush()
 			part.Value(&w, -1<<40)
-			part.Label(&w, false)
+			part.Label(&w, Outcome{Positive: true, Type: part.ConversionType([]byte("click"))}, Outcome{})
 		}
 		wantSame(t, "weight", want, part.Flush()[0].Sums)
 	}

@@ -24,7 +24,11 @@ import (
 const (
 	keyFormat    = 1
 	valueFormat  = 1
-	packedFormat = 1
+	packedFormat = 2
+	// plainFormat had no clusters, delays and exposure. Such sums may lie on the
+	// panes topic until their owner has made its state anew, and are read as sums
+	// that lack these.
+	plainFormat = 1
 
 	paneKind     = 1
 	progressKind = 2
@@ -216,7 +220,7 @@ func (d *Decoder) Value(k RecordKey, value []byte) (u Upsert, newestMs int64, er
 	case r.err != nil:
 	case newestMs <= -latestMs || newestMs >= latestMs:
 		r.fail("a time out of range")
-	case k.Progress && format > 1, !k.Progress && format != packedFormat:
+	case k.Progress && format > 1, !k.Progress && format != packedFormat && format != plainFormat:
 		return Upsert{}, 0, fmt.Errorf("sums of format %d: %w", format, ErrFormat)
 	case k.Progress:
 		if u.Cut = format == 1; u.Cut {
@@ -229,9 +233,12 @@ func (d *Decoder) Value(k RecordKey, value []byte) (u Upsert, newestMs int64, er
 		p := &packed{firstMs: r.varint(), lastMs: r.varint()}
 		if r.err == nil {
 			p.bytes = append(make([]byte, 0, len(r.b)), r.b...)
-			r.err = p.tryUnpack(&d.scratch)
+			r.err = p.tryUnpack(&d.scratch, format)
 		}
-		p.winners = d.scratch.Winners.All
+		if r.err == nil && format != packedFormat {
+			p.bytes = new(packer).pack(&d.scratch).bytes
+		}
+		p.winners, p.types = d.scratch.Winners.All, cloneTypes(d.scratch.Winners.Types)
 		u.Sums, u.packed = &d.scratch, p
 	}
 	if r.err != nil {

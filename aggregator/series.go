@@ -31,8 +31,11 @@ func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 		for w := range t.windows {
 			sums := t.windows[w].sum.Clone()
 			for i := t.windows[w].first; i < len(t.panes); i++ {
-				if e := &t.panes[i]; m.mature(e.pane) {
-					for _, p := range e.parts {
+				e := &t.panes[i]
+				mature, passed := m.mature(e.pane), m.passed(e.pane)
+				for _, p := range e.parts {
+					addCohort(&sums.Winners.Ages, p.packed.types, passed)
+					if mature {
 						sums.Winners.Mature.add(p.packed.winners)
 					}
 				}
@@ -73,6 +76,7 @@ func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error)
 			}
 			for _, p := range e.parts {
 				p.packed.addTo(points[k].Sums, &scratch)
+				addCohort(&points[k].Sums.Winners.Ages, p.packed.types, m.passed(e.pane))
 				if m.mature(e.pane) {
 					points[k].Sums.Winners.Mature.add(p.packed.winners)
 				}

@@ -24,6 +24,7 @@ type Sums struct {
 type CandidateSums struct {
 	All           Tally
 	WithReference Tally
+	Auctions      int64        // that they are of, those without candidates too
 	Prediction    fixed.Int128 // Σwp, ProbBits
 	// Paired is Σwp over the candidates that have a reference, Reference their
 	// Σwr: the two sides of calibration_vs_reference.
@@ -32,6 +33,7 @@ type CandidateSums struct {
 	Scores            Histogram    // of p, in candidates
 	ScoreExcess       Histogram    // of p, in excess weight, ExcessBits
 	Bins              Bins
+	Clusters          CandidateClusters
 	Families          []FamilyTally  // sorted by name
 	Versions          []VersionTally // sorted by query, then item version
 	Stages            []StageTally   // sorted by stage, then optimization type
@@ -66,10 +68,18 @@ type WinnerSums struct {
 	Brier             fixed.Int128 // Σw(p−y)², SquareBits
 	Cost, Value       fixed.Int128 // Σw·micros, MicrosBits
 	Bins              WinnerBins
-	Families          []FamilyTally
+	// Scores and LabelScores count winners, and those whose label is 1, by their
+	// prediction.
+	Scores, LabelScores Histogram
+	Clusters            WinnerClusters
+	Types               []TypeSums // sorted by optimization type
+	Exposure            Exposure
+	Families            []FamilyTally
 	// Mature counts the winners whose attribution window had closed when the
 	// sums were read. It is filled by queries and never part of state.
 	Mature Tally
+	// Ages splits them by how old they were then. It is filled by queries, too.
+	Ages []AgeSums
 }
 
 // TowerSums is about the calls to one tower.
@@ -119,7 +129,13 @@ func (s *Sums) Clone() *Sums {
 	c.Candidates.Families = slices.Clone(s.Candidates.Families)
 	c.Candidates.Versions = slices.Clone(s.Candidates.Versions)
 	c.Candidates.Stages = slices.Clone(s.Candidates.Stages)
+	c.Candidates.Clusters.paged = s.Candidates.Clusters.clone()
 	c.Winners.Bins.paged = s.Winners.Bins.clone()
+	c.Winners.Scores.paged = s.Winners.Scores.clone()
+	c.Winners.LabelScores.paged = s.Winners.LabelScores.clone()
+	c.Winners.Clusters.paged = s.Winners.Clusters.clone()
+	c.Winners.Types = cloneTypes(s.Winners.Types)
+	c.Winners.Ages = slices.Clone(s.Winners.Ages)
 	c.Winners.Families = slices.Clone(s.Winners.Families)
 	c.Towers = slices.Clone(s.Towers)
 	for i := range c.Towers {
@@ -131,6 +147,7 @@ func (s *Sums) Clone() *Sums {
 func (c *CandidateSums) add(o *CandidateSums) {
 	c.All.add(o.All)
 	c.WithReference.add(o.WithReference)
+	c.Auctions += o.Auctions
 	c.Prediction = c.Prediction.Add(o.Prediction)
 	c.Paired = c.Paired.Add(o.Paired)
 	c.Reference = c.Reference.Add(o.Reference)
@@ -140,6 +157,7 @@ func (c *CandidateSums) add(o *CandidateSums) {
 	c.ScoreExcess.add(&o.ScoreExcess)
 	prune(&c.ScoreExcess.paged) // weights above and below 1 can cancel
 	c.Bins.add(&o.Bins)
+	c.Clusters.add(&o.Clusters)
 	addFamilies(&c.Families, o.Families)
 	for i := range o.Versions {
 		keyed(&c.Versions, &o.Versions[i], compareVersions).Tally.add(o.Versions[i].Tally)
@@ -152,6 +170,7 @@ func (c *CandidateSums) add(o *CandidateSums) {
 func (c *CandidateSums) sub(o *CandidateSums) {
 	c.All.sub(o.All)
 	c.WithReference.sub(o.WithReference)
+	c.Auctions -= o.Auctions
 	c.Prediction = c.Prediction.Sub(o.Prediction)
 	c.Paired = c.Paired.Sub(o.Paired)
 	c.Reference = c.Reference.Sub(o.Reference)
@@ -160,6 +179,7 @@ func (c *CandidateSums) sub(o *CandidateSums) {
 	c.Scores.sub(&o.Scores)
 	c.ScoreExcess.sub(&o.ScoreExcess)
 	c.Bins.sub(&o.Bins)
+	c.Clusters.sub(&o.Clusters)
 	subFamilies(&c.Families, o.Families)
 	for i := range o.Versions {
 		keyed(&c.Versions, &o.Versions[i], compareVersions).Tally.sub(o.Versions[i].Tally)
@@ -182,8 +202,15 @@ func (w *WinnerSums) add(o *WinnerSums) {
 	w.Cost = w.Cost.Add(o.Cost)
 	w.Value = w.Value.Add(o.Value)
 	w.Bins.add(&o.Bins)
+	w.Scores.add(&o.Scores)
+	w.LabelScores.add(&o.LabelScores)
+	prune(&w.LabelScores.paged) // labels come and go
+	w.Clusters.add(&o.Clusters)
+	addTypes(&w.Types, o.Types)
+	w.Exposure.add(&o.Exposure)
 	addFamilies(&w.Families, o.Families)
 	w.Mature.add(o.Mature)
+	addAges(&w.Ages, o.Ages)
 }
 
 func (w *WinnerSums) sub(o *WinnerSums) {
@@ -197,8 +224,12 @@ func (w *WinnerSums) sub(o *WinnerSums) {
 	w.Cost = w.Cost.Sub(o.Cost)
 	w.Value = w.Value.Sub(o.Value)
 	w.Bins.sub(&o.Bins)
+	w.Scores.sub(&o.Scores)
+	w.LabelScores.sub(&o.LabelScores)
+	w.Clusters.sub(&o.Clusters)
+	subTypes(&w.Types, o.Types)
+	w.Exposure.sub(&o.Exposure)
 	subFamilies(&w.Families, o.Families)
-	w.Mature.sub(o.Mature)
 }
 
 func addFamilies(dst *[]FamilyTally, src []FamilyTally) {

@@ -15,6 +15,8 @@ type Table uint8
 const (
 	RouteTable Table = iota
 	FamilyTable
+	OptTypeTable
+	ConversionTypeTable
 	numTables
 )
 
@@ -30,7 +32,9 @@ func (p *Partition) NewTables(f func(t Table, number int32, meaning []byte)) {
 }
 
 func (p *Partition) storedTables() [numTables]*interner {
-	return [numTables]*interner{RouteTable: &p.routeIDs, FamilyTable: &p.familyIDs}
+	return [numTables]*interner{
+		RouteTable: &p.routeIDs, FamilyTable: &p.familyIDs, OptTypeTable: &p.optTypeIDs, ConversionTypeTable: &p.conversionTypeIDs,
+	}
 }
 
 // RestoreTable gives a new Partition back what NewTables said, the numbers of
@@ -47,8 +51,12 @@ func (p *Partition) RestoreTable(t Table, number int32, meaning []byte) error {
 	switch t {
 	case RouteTable:
 		err = p.restoreRoute(meaning)
+	case FamilyTable:
+		err = restoreNames(&p.families, meaning, event.MaxFamilies)
+	case OptTypeTable:
+		err = restoreNames(&p.optTypes, meaning, math.MaxInt)
 	default:
-		err = p.restoreFamilies(meaning)
+		p.conversionTypes = append(p.conversionTypes, string(meaning))
 	}
 	if err != nil {
 		return fmt.Errorf("table %d: number %d: %w", t, number, err)
@@ -78,16 +86,16 @@ func (p *Partition) restoreRoute(meaning []byte) error {
 	return nil
 }
 
-func (p *Partition) restoreFamilies(meaning []byte) error {
+func restoreNames(to *[][]string, meaning []byte, most int) error {
 	r := reader{b: meaning}
 	names := []string{}
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
 		names = append(names, string(r.bytes()))
 	}
-	if r.bad || len(r.b) > 0 || len(names) > event.MaxFamilies {
+	if r.bad || len(r.b) > 0 || len(names) > most {
 		return ErrMalformed
 	}
-	p.families = append(p.families, names)
+	*to = append(*to, names)
 	return nil
 }
 

@@ -23,7 +23,7 @@ func TestRollUpIsOneStep(t *testing.T) {
 			e := randomAuction(r, base+int64(i)*10_000)
 			e.Assignments = e.Assignments[:1]
 			e.Assignments[0].Experiment = []byte("x")
-			p.Candidates(p.Route(e), e)
+			p.Candidates(p.Route(e), e, 1, true)
 			want[string(e.Assignments[0].Arm)] += int64(e.Candidates.Len())
 		}
 		p.Observe(base + 400_000)

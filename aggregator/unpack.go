@@ -18,8 +18,9 @@ var ErrMalformed = errors.New("malformed")
 // reading: what is read after it is zero, and no list grows beyond the bytes
 // that are left.
 type unpacker struct {
-	b   []byte
-	err error
+	b     []byte
+	plain bool // of plainFormat
+	err   error
 }
 
 func (r *unpacker) fail(what string) {
@@ -163,6 +164,9 @@ func (r *unpacker) candidates(c *CandidateSums) {
 	for _, v := range []*fixed.Int128{&c.Prediction, &c.Paired, &c.Reference, &c.AbsLog, &c.Log} {
 		*v = r.int128()
 	}
+	if c.Auctions = 0; !r.plain {
+		c.Auctions = r.varint()
+	}
 	r.histogram(&c.Scores)
 	r.histogram(&c.ScoreExcess)
 	c.Bins.reset()
@@ -171,6 +175,9 @@ func (r *unpacker) candidates(c *CandidateSums) {
 	for range n {
 		c.Bins.octaves = append(c.Bins.octaves, r.octave(c.Bins.octaves))
 		c.Bins.pages = append(c.Bins.pages, [coarsePer]Bin{r.bin(), r.bin(), r.bin(), r.bin()})
+	}
+	if c.Clusters.reset(); !r.plain {
+		r.candidateClusters(&c.Clusters)
 	}
 	c.Families = r.families(c.Families)
 	c.Versions = resized(c.Versions, r.count(2+leastTally))
@@ -187,6 +194,7 @@ func (r *unpacker) candidates(c *CandidateSums) {
 
 func (r *unpacker) winners(w *WinnerSums) {
 	w.All, w.Labels, w.Mature = r.tally(), r.tally(), Tally{}
+	w.Ages = w.Ages[:0]
 	for _, v := range []*fixed.Int128{&w.Prediction, &w.Paired, &w.Reference, &w.LogLoss, &w.Brier, &w.Cost, &w.Value} {
 		*v = r.int128()
 	}
@@ -197,6 +205,17 @@ func (r *unpacker) winners(w *WinnerSums) {
 	for range n {
 		w.Bins.octaves = append(w.Bins.octaves, r.octave(w.Bins.octaves))
 		w.Bins.pages = append(w.Bins.pages, [coarsePer]WinnerBin{winnerBin(), winnerBin(), winnerBin(), winnerBin()})
+	}
+	w.Scores.reset()
+	w.LabelScores.reset()
+	w.Clusters.reset()
+	w.Types, w.Exposure = w.Types[:0], Exposure{}
+	if !r.plain {
+		r.histogram(&w.Scores)
+		r.histogram(&w.LabelScores)
+		r.winnerClusters(&w.Clusters)
+		w.Types = r.types(w.Types)
+		r.exposure(&w.Exposure)
 	}
 	w.Families = r.families(w.Families)
 }

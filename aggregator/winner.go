@@ -16,6 +16,17 @@ type Winner struct {
 	CostMicros int64
 	Families   int32 // table of the auction's families, -1: none listed
 	Features   uint64
+	OptTypes   int32 // table of the auction's optimization types, -1: none
+	OptType    uint8 // the winner's place in it
+	Propensity float32
+	Cluster    uint64 // hash of what was randomised
+}
+
+// Outcome is what a winner's conversions make of it; the zero value is label 0.
+type Outcome struct {
+	Positive bool
+	DelayMs  int64 // of the first conversion that counts, after the impression
+	Type     int32 // of that conversion
 }
 
 // Winner counts a winner, with label 0 and no value.
@@ -39,8 +50,21 @@ func (p *Partition) Winner(w *Winner) {
 			s.Reference = s.Reference.Add(wr)
 			bin.Reference = bin.Reference.Add(wr)
 		}
-		s.LogLoss = s.LogLoss.Add(w.loss(0))
-		s.Brier = s.Brier.Add(w.squared(0))
+		loss, squared := w.loss(0), w.squared(0)
+		s.LogLoss = s.LogLoss.Add(loss)
+		s.Brier = s.Brier.Add(squared)
+		s.Scores.Count(w.Prediction, 1)
+		cluster := WinnerCluster{
+			Prediction: weigh(float64(w.Prediction), w.Weight, fixed.ClusterBits),
+			Loss:       w.clusterLoss(0), Squares: w.clusterSquared(0),
+		}
+		cluster.All.count(1, excess)
+		s.Clusters.at(clusterBucket(w.Cluster)).add(&cluster)
+		t := typeOf(&s.Types, p.optType(w))
+		t.All.count(1, excess)
+		t.Prediction = t.Prediction.Add(wp)
+		x := w.exposure(Outcome{})
+		s.Exposure.add(&x)
 		s.Cost = s.Cost.Add(weighMicros(w.CostMicros, w.Weight))
 		p.coverWinner(cell, w, excess)
 	}
@@ -67,12 +91,44 @@ func (p *Partition) coverWinner(cell *cell, w *Winner, excess int64) {
 	}
 }
 
-// Label changes a winner's label to 1, or back to 0.
-func (p *Partition) Label(w *Winner, positive bool) {
+// optType is the name of a winner's optimization type, "" without one.
+func (p *Partition) optType(w *Winner) string {
+	if w.OptTypes < 0 {
+		return ""
+	}
+	return p.optTypes[w.OptTypes][w.OptType]
+}
+
+// Label changes what a winner's conversions make of it.
+func (p *Partition) Label(w *Winner, from, to Outcome) {
+	if from.Positive != to.Positive {
+		p.relabel(w, from, to)
+	}
+	for _, target := range p.routes[w.Route].targets {
+		cell := p.cell(target, w.TimeMs)
+		if cell == nil {
+			continue
+		}
+		t := typeOf(&cell.rare.Winners.Types, p.optType(w))
+		p.delay(t, from, -1)
+		p.delay(t, to, 1)
+	}
+}
+
+// delay counts a label n times by its delay.
+func (p *Partition) delay(t *TypeSums, l Outcome, n int64) {
+	if l.Positive {
+		delaysOf(t, p.conversionTypes[l.Type]).Counts[delayBucket(l.DelayMs)] += n
+	}
+}
+
+// relabel changes a winner's label to 1, or back to 0.
+func (p *Partition) relabel(w *Winner, before, after Outcome) {
 	from, to, n := 0.0, 1.0, int64(1)
-	if !positive {
+	if before.Positive {
 		from, to, n = 1, 0, -1
 	}
+	wasExposed, isExposed := w.exposure(before), w.exposure(after)
 	excess := excessOf(w.Weight)
 	for _, target := range p.routes[w.Route].targets {
 		cell := p.cell(target, w.TimeMs)
@@ -82,6 +138,14 @@ func (p *Partition) Label(w *Winner, positive bool) {
 		s := &cell.rare.Winners
 		s.Labels.count(n, excess)
 		winnerBin(s, w.Prediction).Labels.count(n, excess)
+		s.LabelScores.Count(w.Prediction, n)
+		cluster := WinnerCluster{
+			Loss: w.clusterLoss(to).Sub(w.clusterLoss(from)), Squares: w.clusterSquared(to).Sub(w.clusterSquared(from)),
+		}
+		cluster.Labels.count(n, excess)
+		s.Clusters.at(clusterBucket(w.Cluster)).add(&cluster)
+		s.Exposure.add(&isExposed)
+		s.Exposure.sub(&wasExposed)
 		s.LogLoss = s.LogLoss.Add(w.loss(to)).Sub(w.loss(from))
 		s.Brier = s.Brier.Add(w.squared(to)).Sub(w.squared(from))
 	}
@@ -112,6 +176,45 @@ func (w *Winner) loss(y float64) fixed.Int128 {
 		return fixed.FromInt64(fixed.Loss(x))
 	}
 	return fixed.FromFloat(float64(w.Weight)*-fixed.Ln(x), fixed.LossBits)
+}
+
+// clusterLoss is loss in ClusterBits.
+func (w *Winner) clusterLoss(y float64) fixed.Int128 {
+	x := float64(w.Prediction)
+	if y == 0 {
+		x = 1 - x
+	}
+	return weigh(-fixed.Ln(x), w.Weight, fixed.ClusterBits)
+}
+
+// clusterSquared is squared in ClusterBits.
+func (w *Winner) clusterSquared(y float64) fixed.Int128 {
+	d := float64(w.Prediction) - y
+	return weigh(d*d, w.Weight, fixed.ClusterBits)
+}
+
+// leastPropensity is what a smaller propensity is raised to.
+const leastPropensity = 0.01
+
+// exposure is the winner's row among those shown by chance, nothing where its
+// propensity is not known.
+func (w *Winner) exposure(l Outcome) Exposure {
+	if !(w.Propensity > 0 && w.Propensity <= 1) {
+		return Exposure{}
+	}
+	r, p := 1/max(float64(w.Propensity), leastPropensity), float64(w.Prediction)
+	term := func(v float64) fixed.Int128 { return fixed.FromFloat(v, exposureBits) }
+	x := Exposure{Shown: 1, R: term(r), RR: term(r * r), RP: term(r * p), RRPP: term(r * r * p * p)}
+	if w.Propensity < 1 {
+		x.Random = 1
+	}
+	if w.Propensity < leastPropensity {
+		x.Clipped = x.R
+	}
+	if l.Positive {
+		x.RY, x.RRY, x.RRPY = x.R, x.RR, term(r*r*p)
+	}
+	return x
 }
 
 // squared is the winner's squared error under label y.

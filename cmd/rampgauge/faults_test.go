@@ -168,8 +168,8 @@ func TestDamagedState(t *testing.T) {
 			return append(binary.LittleEndian.AppendUint32(nil, 2), v[4:]...)
 		}), []string{adviceVersion, "2"}},
 		{"counts of a later format", inTables, set("m", func(v []byte) []byte {
-			return bytes.Replace(v, []byte(`"Format":1`), []byte(`"Format":2`), 1)
-		}), []string{"format 2", "upgrade this instance"}},
+			return bytes.Replace(v, []byte(`"Format":2`), []byte(`"Format":3`), 1)
+		}), []string{"format 3", "upgrade this instance"}},
 		{"a file in its place", inTables, func(t *testing.T, dir string) {
 			if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
 				t.Fatal(err)

@@ -45,8 +45,9 @@ func (j *Joiner) Known(e *event.Prediction, offset int64) {
 func (j *Joiner) take(id ID, e *event.Prediction, offset int64, isNew bool) {
 	conflict := j.items.repeats(&e.Candidates) && j.dropRepeats(&e.Candidates)
 	route := j.sink.Route(e)
-	news := true
+	news, first := true, true
 	if p := j.tier.head(id); p != nil {
+		first = false
 		var contradicts bool
 		news, contradicts = j.dropKnown(e, p, route)
 		conflict = conflict || contradicts
@@ -62,18 +63,21 @@ func (j *Joiner) take(id ID, e *event.Prediction, offset int64, isNew bool) {
 	if !news {
 		return
 	}
-	families := int32(-1)
+	families, optTypes := int32(-1), int32(-1)
 	if len(e.Candidates.FeaturesPresent) > 0 {
 		families = j.sink.Families(e)
 	}
+	if hasOptTypes(&e.Candidates) {
+		optTypes = j.sink.OptTypes(e)
+	}
 	if isNew {
-		j.sink.Candidates(route, e)
+		j.sink.Candidates(route, e, clusterOf(e.UnitID, id), first)
 		if len(e.TowerCalls) > 0 {
 			j.sink.Calls(route, e)
 		}
 		j.counts.Candidates += int64(e.Candidates.Len())
 	}
-	j.tier.put(id, route, families, e, offset)
+	j.tier.put(id, route, families, optTypes, e, offset)
 	if len(j.waiting) > 0 {
 		j.resolveWaiting(id)
 	}

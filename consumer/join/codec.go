@@ -19,7 +19,7 @@ const (
 	hasConversions = 1 << 7
 )
 
-// Two bytes say next which fields follow, in this order; what is absent is 0.
+// Three bytes say next which fields follow, in this order; what is absent is 0.
 // A word of 64 bits has two bits: one for a varint, the other for eight bytes
 // where these are fewer.
 const (
@@ -39,6 +39,10 @@ const (
 	hasTime
 	hasCost
 	hasValue
+	hasOptTypeTable
+	hasOptType
+	hasPropensity
+	fieldBits = iota
 )
 
 // A conversion begins with its state and which of these follow its id.
@@ -47,12 +51,13 @@ const (
 	hasConversionTime  = 1 << 4
 	hasConversionValue = 1 << 5
 	hasRetractionTime  = 1 << 6
+	hasConversionType  = 1 << 7
 )
 
 const (
 	rowStates     = HasImpression | HasWinner | Unmatched | Positive | Sought
 	idBytes       = 16
-	rowHeadBytes  = 3
+	rowHeadBytes  = 4
 	minConversion = 1 + idBytes
 )
 
@@ -68,8 +73,8 @@ func AppendRow(b []byte, row *Row) []byte {
 	}
 	w := &row.Winner
 	head := len(b)
-	b = append(b, first, 0, 0)
-	var has uint16
+	b = append(b, first, 0, 0, 0)
+	var has uint32
 	if row.Auction != (ID{}) {
 		has |= hasAuction
 		b = appendID(b, row.Auction)
@@ -89,7 +94,10 @@ func AppendRow(b []byte, row *Row) []byte {
 	b, has = appendSigned(b, has, w.TimeMs, hasTime)
 	b, has = appendSigned(b, has, w.CostMicros, hasCost)
 	b, has = appendSigned(b, has, row.Value, hasValue)
-	binary.LittleEndian.PutUint16(b[head+1:], has)
+	b, has = appendSigned(b, has, int64(w.OptTypes), hasOptTypeTable)
+	b, has = appendSigned(b, has, int64(w.OptType), hasOptType)
+	b, has = appendFloat(b, has, w.Propensity, hasPropensity)
+	b[head+1], b[head+2], b[head+3] = byte(has), byte(has>>8), byte(has>>16)
 	if first&hasConversions != 0 {
 		b = binary.AppendUvarint(b, uint64(len(row.Conversions)))
 		for i := range row.Conversions {
@@ -119,6 +127,10 @@ func appendConversion(b []byte, c *Conversion, ms int64) []byte {
 		b[head] |= hasRetractionTime
 		b = binary.AppendVarint(b, c.RetractedMs-ms)
 	}
+	if c.Type != 0 {
+		b[head] |= hasConversionType
+		b = binary.AppendVarint(b, int64(c.Type))
+	}
 	return b
 }
 
@@ -130,7 +142,7 @@ func appendID(b []byte, id ID) []byte {
 // wordVarint is the largest word whose varint is no longer than eight bytes.
 const wordVarint = 1<<56 - 1
 
-func appendWord(b []byte, has uint16, v uint64, bit uint16) ([]byte, uint16) {
+func appendWord(b []byte, has uint32, v uint64, bit uint32) ([]byte, uint32) {
 	switch {
 	case v == 0:
 		return b, has
@@ -141,7 +153,7 @@ func appendWord(b []byte, has uint16, v uint64, bit uint16) ([]byte, uint16) {
 	}
 }
 
-func appendSigned(b []byte, has uint16, v int64, bit uint16) ([]byte, uint16) {
+func appendSigned(b []byte, has uint32, v int64, bit uint32) ([]byte, uint32) {
 	if v == 0 {
 		return b, has
 	}
@@ -149,7 +161,7 @@ func appendSigned(b []byte, has uint16, v int64, bit uint16) ([]byte, uint16) {
 }
 
 // appendFloat keeps the bits: -0 is not 0, and one NaN not another.
-func appendFloat(b []byte, has uint16, v float32, bit uint16) ([]byte, uint16) {
+func appendFloat(b []byte, has uint32, v float32, bit uint32) ([]byte, uint32) {
 	u := math.Float32bits(v)
 	if u == 0 {
 		return b, has
@@ -174,7 +186,7 @@ func ParseRow(b []byte, row *Row) error {
 	if len(b) < rowHeadBytes {
 		return fmt.Errorf("row: have %d bytes, want at least %d: %w", len(b), rowHeadBytes, ErrRow)
 	}
-	first, has := b[0], binary.LittleEndian.Uint16(b[1:])
+	first, has := b[0], uint32(b[1])|uint32(b[2])<<8|uint32(b[3])<<16
 	p := parser{b: b[rowHeadBytes:]}
 	id := row.ID
 	conversions := row.Conversions[:0]
@@ -200,6 +212,11 @@ func ParseRow(b []byte, row *Row) error {
 	w.TimeMs = p.signed(has&hasTime != 0)
 	w.CostMicros = p.signed(has&hasCost != 0)
 	row.Value = p.signed(has&hasValue != 0)
+	w.OptTypes = p.small(has, hasOptTypeTable)
+	optType := p.small(has, hasOptType)
+	w.OptType = uint8(optType)
+	p.check(int32(w.OptType) == optType && has>>fieldBits == 0)
+	w.Propensity = p.float(has, hasPropensity)
 	if first&hasConversions != 0 {
 		n := p.uvarint()
 		// No more room than there can be conversions, whatever the number says.
@@ -263,7 +280,7 @@ func (p *parser) uvarint() uint64 {
 	return v
 }
 
-func (p *parser) word(has, bit uint16) uint64 {
+func (p *parser) word(has, bit uint32) uint64 {
 	switch has & (bit | bit<<1) {
 	case 0:
 		return 0
@@ -289,13 +306,13 @@ func (p *parser) signed(has bool) int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-func (p *parser) small(has, bit uint16) int32 {
+func (p *parser) small(has, bit uint32) int32 {
 	v := p.signed(has&bit != 0)
 	p.check(v == int64(int32(v)))
 	return int32(v)
 }
 
-func (p *parser) float(has, bit uint16) float32 {
+func (p *parser) float(has, bit uint32) float32 {
 	if has&bit == 0 {
 		return 0
 	}
@@ -306,7 +323,6 @@ func (p *parser) float(has, bit uint16) float32 {
 
 func (p *parser) conversion(ms int64) Conversion {
 	head := p.take(1)[0]
-	p.check(head&^byte(conversionStates|hasConversionTime|hasConversionValue|hasRetractionTime) == 0)
 	c := Conversion{State: ConversionState(head) & conversionStates, ID: p.anyID()}
 	c.TimeMs = ms + p.signed(head&hasConversionTime != 0)
 	c.Value = p.signed(head&hasConversionValue != 0)
@@ -315,5 +331,6 @@ func (p *parser) conversion(ms int64) Conversion {
 		c.RetractedMs = ms + (int64(u>>1) ^ -int64(u&1))
 		p.check(c.RetractedMs != 0)
 	}
+	c.Type = p.small(uint32(head), hasConversionType)
 	return c
 }

@@ -35,9 +35,10 @@ func randomRow(r *rand.Rand) *Row {
 	row.Winner = Winner{
 		Route: int32(signed()), Families: int32(signed()), Features: word(), Prediction: float(), Reference: float(),
 		Weight: float(), TimeMs: signed(), CostMicros: signed(), UnitID: word(),
+		OptTypes: int32(signed()), OptType: uint8(word()), Propensity: float(),
 	}
 	for range r.IntN(4) {
-		row.Conversions = append(row.Conversions, Conversion{ID: id(), TimeMs: signed(), RetractedMs: signed(), Value: signed(), State: ConversionState(r.UintN(16))})
+		row.Conversions = append(row.Conversions, Conversion{ID: id(), TimeMs: signed(), RetractedMs: signed(), Value: signed(), Type: int32(signed()), State: ConversionState(r.UintN(16))})
 	}
 	return row
 }
@@ -156,8 +157,8 @@ func TestParseRowTruncated(t *testing.T) {
 }
 
 func TestParseRowWrong(t *testing.T) {
-	head := func(first byte, has uint16, rest ...byte) []byte {
-		return append(binary.LittleEndian.AppendUint16([]byte{first}, has), rest...)
+	head := func(first byte, has uint32, rest ...byte) []byte {
+		return append(binary.LittleEndian.AppendUint32(nil, has<<8|uint32(first)), rest...)
 	}
 	for _, tc := range []struct {
 		name string
@@ -173,7 +174,9 @@ func TestParseRowWrong(t *testing.T) {
 		{"two weights", head(0, hasWeight|weightIsOne, 0, 0, 0x80, 0x40)},
 		{"no conversions", head(hasConversions, 0, 0)},
 		{"more conversions than bytes", head(hasConversions, 0, 0xff, 0xff, 0xff, 0xff, 0x7f)},
-		{"an unknown flag of a conversion", head(hasConversions, 0, append([]byte{1, 0x80}, make([]byte, 16)...)...)},
+		{"an unknown field", head(0, 1<<fieldBits)},
+		{"an optimization type beyond a byte", head(0, hasOptType, 0x80, 0x04)},
+		{"a conversion type of 0 that is there", head(hasConversions, 0, append([]byte{1, hasConversionType}, make([]byte, 17)...)...)},
 		{"an auction of zeros", head(0, hasAuction, make([]byte, 16)...)},
 	} {
 		if err := ParseRow(tc.b, &Row{}); !errors.Is(err, ErrRow) {

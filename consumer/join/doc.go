@@ -47,29 +47,58 @@ type Options struct {
 type Winner struct {
 	Route      int32
 	Families   int32 // family table, -1: none listed
+	OptTypes   int32 // table of optimization types, -1: none
+	OptType    uint8 // the candidate's place in it
 	Features   uint64
 	Prediction float32
 	Reference  float32 // 0: none
 	Weight     float32
-	TimeMs     int64 // of the impression
+	Propensity float32 // of the impression; 0: unknown
+	TimeMs     int64   // of the impression
 	CostMicros int64
 	UnitID     uint64
 }
 
+// Label is what a winner's conversions make of it. The zero value is label 0.
+type Label struct {
+	Positive bool
+	// DelayMs is how long after the impression the first conversion was that
+	// counts, and Type what it was; both are 0 unless Positive.
+	DelayMs int64
+	Type    int32
+}
+
 // Sink is told each fact once.
 type Sink interface {
-	// Route and Families number what a prediction says of its auction, so that
-	// the join can keep the number.
+	// Route, Families and OptTypes number what a prediction says of its auction,
+	// and ConversionType what a conversion is, so that the join can keep the number.
 	Route(p *event.Prediction) int32
 	Families(p *event.Prediction) int32
-	// Candidates counts all candidates of p; Calls its tower calls.
-	Candidates(route int32, p *event.Prediction)
+	OptTypes(p *event.Prediction) int32
+	ConversionType(name []byte) int32
+	// Candidates counts all candidates of p, which are of a cluster, and p's
+	// auction if it is the first that is seen of it; Calls its tower calls.
+	Candidates(route int32, p *event.Prediction, cluster uint64, first bool)
 	Calls(route int32, p *event.Prediction)
 	// Winner counts a winner with label 0 and no value; Label and Value change
 	// that afterwards.
-	Winner(w *Winner)
-	Label(w *Winner, positive bool)
+	Winner(w *Winner, cluster uint64)
+	Label(w *Winner, cluster uint64, from, to Label)
 	Value(w *Winner, micros int64)
+}
+
+// clusterOf is a hash of what was randomised: the unit, or the auction where its
+// unit is unknown.
+func clusterOf(unit uint64, auction ID) uint64 {
+	if unit == 0 {
+		unit = auction.Lo
+	}
+	// Units may be numbers in a row: the bits are mixed, so that each of them
+	// sways the highest.
+	unit ^= unit >> 32
+	unit *= 0x9e3779b97f4a7c15
+	unit ^= unit >> 29
+	return unit * 0xbf58476d1ce4e5b9
 }
 
 // Counts says what became of the records. Waiting and Unmatched describe the

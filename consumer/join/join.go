@@ -77,10 +77,10 @@ func (j *Joiner) Impression(e *event.Impression) {
 	}
 	row.State |= HasImpression
 	row.Auction, row.Item = auction, e.ItemID
-	row.Winner = Winner{TimeMs: e.EventTimeMs, CostMicros: e.CostMicros}
+	row.Winner = Winner{TimeMs: e.EventTimeMs, CostMicros: e.CostMicros, Propensity: e.Propensity}
 	j.adopt(row)
 	if j.match(row) {
-		j.settle(row)
+		j.settle(row, Label{})
 	} else {
 		j.wait(auction, id)
 		counts.Waiting++
@@ -130,35 +130,14 @@ func (j *Joiner) match(row *Row) bool {
 		w := &row.Winner
 		w.Route, w.Families, w.Weight, w.UnitID = p.route, p.families, p.weight, p.unitID
 		w.Prediction, w.Reference, w.Features = p.candidate(i)
+		if w.OptTypes = p.optTypes; w.OptTypes >= 0 {
+			w.OptType = p.optTypeOf(i)
+		}
 		row.State |= HasWinner
-		j.sink.Winner(w)
+		j.sink.Winner(w, row.cluster())
 		return true
 	}
 	return false
-}
-
-// settle tells the Sink what the row's conversions now make of its label and value.
-func (j *Joiner) settle(row *Row) {
-	if row.State&HasWinner == 0 {
-		return
-	}
-	var positive bool
-	var value int64
-	for i := range row.Conversions {
-		c := &row.Conversions[i]
-		if c.State&(Seen|Retracted) == Seen && j.usable(row, c) {
-			positive = true
-			value += c.Value
-		}
-	}
-	if positive != (row.State&Positive != 0) {
-		row.State ^= Positive
-		j.sink.Label(&row.Winner, positive)
-	}
-	if value != row.Value {
-		j.sink.Value(&row.Winner, value-row.Value)
-		row.Value = value
-	}
 }
 
 // resolveWaiting matches the rows that wait for an auction, of which a part has
@@ -189,7 +168,7 @@ func (j *Joiner) resolve(auction, id ID) {
 	if j.match(row) {
 		counts.Waiting--
 		row.State &^= Unmatched
-		j.settle(row)
+		j.settle(row, Label{})
 	} else {
 		j.wait(auction, id)
 		if row.State&Unmatched != 0 {
@@ -234,6 +213,7 @@ func (j *Joiner) Conversion(e *event.Conversion) {
 		row.Conversions = append(row.Conversions, Conversion{ID: id})
 	}
 	c := &row.Conversions[i]
+	from, _ := j.label(row)
 	if !j.record(c, e) {
 		return
 	}
@@ -242,7 +222,7 @@ func (j *Joiner) Conversion(e *event.Conversion) {
 		if !e.Retracted {
 			j.countOutside(row, c)
 		}
-		j.settle(row)
+		j.settle(row, from)
 	case c.State&Orphaned == 0:
 		if isNew {
 			j.counts.Streams[event.Conversions].Waiting++
@@ -267,7 +247,7 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 		return true
 	}
 	if c.State&Seen != 0 {
-		if c.TimeMs == e.EventTimeMs && c.Value == e.ValueMicros && j.isCounted(e) == (c.State&Counted != 0) {
+		if c.TimeMs == e.EventTimeMs && c.Value == e.ValueMicros && c.Type == j.sink.ConversionType(e.ConversionType) {
 			counts.Duplicate++
 		} else {
 			counts.Conflicting++
@@ -275,7 +255,7 @@ func (j *Joiner) record(c *Conversion, e *event.Conversion) bool {
 		return false
 	}
 	c.State |= Seen
-	c.TimeMs, c.Value = e.EventTimeMs, e.ValueMicros
+	c.TimeMs, c.Value, c.Type = e.EventTimeMs, e.ValueMicros, j.sink.ConversionType(e.ConversionType)
 	if j.isCounted(e) {
 		c.State |= Counted
 	}

@@ -17,26 +17,35 @@ import (
 type netSink struct {
 	t          *testing.T
 	candidates map[string]int
+	auctions   map[uint64]int // by cluster
 	calls      map[string]int
 	winners    map[int64]*netWinner
 }
 
 type netWinner struct {
 	Winner Winner
-	Label  bool
+	Label  Label
 	Value  int64
 }
 
 func newNetSink(t *testing.T) *netSink {
-	return &netSink{t: t, candidates: map[string]int{}, calls: map[string]int{}, winners: map[int64]*netWinner{}}
+	return &netSink{t: t, candidates: map[string]int{}, auctions: map[uint64]int{}, calls: map[string]int{}, winners: map[int64]*netWinner{}}
 }
 
 // Auctions of the test are in an arm of their own, so that a route is one.
 func (s *netSink) Route(e *event.Prediction) int32  { return int32(e.UnitID) }
 func (s *netSink) Families(*event.Prediction) int32 { return 3 }
+func (s *netSink) OptTypes(*event.Prediction) int32 { return 5 }
 
-func (s *netSink) Candidates(route int32, e *event.Prediction) {
+func (s *netSink) ConversionType(name []byte) int32 {
+	return int32(len(name)) // "buy" and "view"
+}
+
+func (s *netSink) Candidates(route int32, e *event.Prediction, cluster uint64, first bool) {
 	c := &e.Candidates
+	if first {
+		s.auctions[cluster]++
+	}
 	for i, item := range c.ItemIDs {
 		s.candidates[fmt.Sprintf("%d at %d: %d %g %g %d", route, e.EventTimeMs, item, c.Predictions[i], referenceOf(c, i), featuresOf(c, i))]++
 	}
@@ -48,7 +57,7 @@ func (s *netSink) Calls(route int32, e *event.Prediction) {
 	}
 }
 
-func (s *netSink) Winner(w *Winner) {
+func (s *netSink) Winner(w *Winner, _ uint64) {
 	if s.winners[w.CostMicros] != nil {
 		s.t.Errorf("impression %d won twice", w.CostMicros)
 	}
@@ -63,12 +72,12 @@ func (s *netSink) known(w *Winner) *netWinner {
 	return n
 }
 
-func (s *netSink) Label(w *Winner, positive bool) {
+func (s *netSink) Label(w *Winner, _ uint64, from, to Label) {
 	n := s.known(w)
-	if n.Label == positive {
-		s.t.Errorf("impression %d: label %v told twice", w.CostMicros, positive)
+	if n.Label != from || from == to {
+		s.t.Errorf("impression %d: label %v to %v, was %v", w.CostMicros, from, to, n.Label)
 	}
-	n.Label = positive
+	n.Label = to
 }
 
 func (s *netSink) Value(w *Winner, micros int64) { s.known(w).Value += micros }
@@ -107,6 +116,12 @@ func randomWorld(r *rand.Rand) *world {
 			}
 			e := event.Prediction{
 				AuctionID: id, EventTimeMs: ms, UnitID: uint64(a), Candidates: columns(items, r.IntN(2) == 0),
+			}
+			if r.IntN(2) == 0 {
+				e.Candidates.OptTypes = [][]byte{[]byte("CPC"), []byte("oCPM"), []byte("CPM")}
+				for range items {
+					e.Candidates.OptTypeIdx = append(e.Candidates.OptTypeIdx, r.Uint32N(3))
+				}
 			}
 			if r.IntN(3) > 0 {
 				e.TowerCalls = calls
@@ -159,6 +174,7 @@ func (w *world) play(t *testing.T, order []int, repeat int, r *rand.Rand) (*netS
 				e.Candidates.Predictions = slices.Clone(e.Candidates.Predictions)
 				e.Candidates.References = slices.Clone(e.Candidates.References)
 				e.Candidates.FeaturesPresent = slices.Clone(e.Candidates.FeaturesPresent)
+				e.Candidates.OptTypeIdx = slices.Clone(e.Candidates.OptTypeIdx)
 				j.Prediction(&e, int64(p))
 			case i >= 0:
 				j.Impression(&w.impressions[i])
@@ -201,7 +217,7 @@ func TestOrderDoesNotShow(t *testing.T) {
 		}
 		winners += len(want.winners)
 		for _, w := range want.winners {
-			if w.Label {
+			if w.Label.Positive {
 				labels++
 			}
 		}
@@ -218,5 +234,5 @@ func (s *netSink) facts() map[string]any {
 	for k, w := range s.winners {
 		winners[k] = *w
 	}
-	return map[string]any{"candidates": s.candidates, "calls": s.calls, "winners": winners}
+	return map[string]any{"candidates": s.candidates, "auctions": s.auctions, "calls": s.calls, "winners": winners}
 }

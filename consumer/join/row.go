@@ -1,5 +1,7 @@
 package join
 
+import "cmp"
+
 // Row is what is remembered of one impression id: the impression, once it was
 // seen, its winner, once it was matched, and the conversions that name it.
 type Row struct {
@@ -37,8 +39,12 @@ type Conversion struct {
 	TimeMs      int64 // of the conversion, once Seen
 	RetractedMs int64 // of its retraction, once Retracted
 	Value       int64
+	Type        int32 // once Seen
 	State       ConversionState
 }
+
+// cluster is that of the row's winner.
+func (r *Row) cluster() uint64 { return clusterOf(r.Winner.UnitID, r.Auction) }
 
 // firstMs is the earlier time of a conversion and its retraction.
 func (c *Conversion) firstMs() int64 {
@@ -49,6 +55,12 @@ func (c *Conversion) firstMs() int64 {
 		return c.RetractedMs
 	}
 	return min(c.TimeMs, c.RetractedMs)
+}
+
+// before orders conversions by their time, and those of one time by their ids,
+// so that which of them is the first does not depend on which came first.
+func (c *Conversion) before(o *Conversion) bool {
+	return cmp.Or(cmp.Compare(c.TimeMs, o.TimeMs), cmp.Compare(c.ID.Hi, o.ID.Hi), cmp.Compare(c.ID.Lo, o.ID.Lo)) < 0
 }
 
 // ConversionState is what is known of a Conversion.

@@ -138,7 +138,7 @@ func (s *script) command(words []string) {
 	case "i":
 		s.join.Impression(&event.Impression{
 			ImpressionID: []byte(name(0)), AuctionID: []byte(name(1)), ItemID: uint64(s.int(name(2))),
-			EventTimeMs: at, CostMicros: s.int(args["cost"]),
+			EventTimeMs: at, CostMicros: s.int(args["cost"]), Propensity: float32(s.float(args["propensity"])),
 		})
 	case "c":
 		s.join.Conversion(&event.Conversion{
@@ -174,6 +174,14 @@ func (s *script) prediction(auction string, at int64, args map[string]string) *e
 		items = append(items, candidate{uint64(s.int(item)), float32(s.float(f[0])), float32(s.float(f[1])), uint64(s.int(f[2]))})
 	}
 	e.Candidates = columns(items, strings.Contains(args["items"], "/"))
+	if types := split(args["types"]); len(types) > 0 { // of the candidates in turn
+		for i := range items {
+			e.Candidates.OptTypeIdx = append(e.Candidates.OptTypeIdx, uint32(i%len(types)))
+		}
+		for _, t := range types {
+			e.Candidates.OptTypes = append(e.Candidates.OptTypes, []byte(t))
+		}
+	}
 	for _, text := range split(args["calls"]) {
 		f := strings.Split(text, "/")
 		outcome := slices.Index(outcomeNames, f[1])
@@ -252,8 +260,8 @@ func (s *script) float(v string) float64 {
 
 // textSink writes down what it is told. Routes are arms.
 type textSink struct {
-	arms  []string
-	lines []string
+	arms, optTypes, types []string
+	lines                 []string
 }
 
 func (s *textSink) printf(format string, args ...any) {
@@ -270,7 +278,23 @@ func (s *textSink) Route(e *event.Prediction) int32 {
 
 func (s *textSink) Families(*event.Prediction) int32 { return 0 }
 
-func (s *textSink) Candidates(route int32, e *event.Prediction) {
+func (s *textSink) OptTypes(e *event.Prediction) int32 {
+	for i, name := range e.Candidates.OptTypes {
+		if i == len(s.optTypes) {
+			s.optTypes = append(s.optTypes, string(name))
+		}
+	}
+	return 0
+}
+
+func (s *textSink) ConversionType(name []byte) int32 {
+	if !slices.Contains(s.types, string(name)) {
+		s.types = append(s.types, string(name))
+	}
+	return int32(slices.Index(s.types, string(name)))
+}
+
+func (s *textSink) Candidates(route int32, e *event.Prediction, _ uint64, first bool) {
 	c := &e.Candidates
 	var items []string
 	for i, item := range c.ItemIDs {
@@ -280,7 +304,11 @@ func (s *textSink) Candidates(route int32, e *event.Prediction) {
 		}
 		items = append(items, text)
 	}
-	s.printf("%s %s: candidates %s weight %g", s.arms[route], since(e.EventTimeMs), strings.Join(items, " "), e.Weight())
+	kind := "candidates"
+	if !first {
+		kind = "more candidates"
+	}
+	s.printf("%s %s: %s %s weight %g", s.arms[route], since(e.EventTimeMs), kind, strings.Join(items, " "), e.Weight())
 }
 
 func (s *textSink) Calls(route int32, e *event.Prediction) {
@@ -293,10 +321,28 @@ func (s *textSink) winner(w *Winner) string {
 	return fmt.Sprintf("%s %s: winner %g/%g/%d cost %d weight %g", s.arms[w.Route], since(w.TimeMs), w.Prediction, w.Reference, w.Features, w.CostMicros, w.Weight)
 }
 
-func (s *textSink) Winner(w *Winner) { s.printf("%s", s.winner(w)) }
-func (s *textSink) Label(w *Winner, positive bool) {
-	s.printf("%s: label %v", s.winner(w), positive)
+func (s *textSink) Winner(w *Winner, _ uint64) {
+	line := s.winner(w)
+	if w.OptTypes >= 0 {
+		line += " for " + s.optTypes[w.OptType]
+	}
+	if w.Propensity != 0 {
+		line += fmt.Sprintf(" propensity %g", w.Propensity)
+	}
+	s.printf("%s", line)
 }
+
+func (s *textSink) Label(w *Winner, _ uint64, from, to Label) {
+	s.printf("%s: label %s, was %s", s.winner(w), s.label(to), s.label(from))
+}
+
+func (s *textSink) label(l Label) string {
+	if !l.Positive {
+		return "0"
+	}
+	return fmt.Sprintf("1 by %q after %v", s.types[l.Type], time.Duration(l.DelayMs)*time.Millisecond)
+}
+
 func (s *textSink) Value(w *Winner, micros int64) {
 	s.printf("%s: value %+d", s.winner(w), micros)
 }

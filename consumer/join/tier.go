@@ -66,7 +66,10 @@ type part struct {
 	calls    int32
 	route    int32
 	families int32
+	optTypes int32
 	weight   float32
+	optType  uint8 // of every candidate, unless hasOpts
+	hasOpts  bool
 	hasRefs  bool
 	hasMasks bool
 }
@@ -74,6 +77,15 @@ type part struct {
 const partWords = int(unsafe.Sizeof(part{}) / 8)
 
 func pairWords(n int) int { return (n + 1) / 2 }
+func byteWords(n int) int { return (n + 7) / 8 }
+
+// maxOptTypes is how many optimization types a table may have for its places to
+// be kept, a byte each. Nobody has more than a few.
+const maxOptTypes = 1 << 8
+
+func hasOptTypes(c *event.Candidates) bool {
+	return len(c.OptTypeIdx) > 0 && len(c.OptTypes) <= maxOptTypes
+}
 
 func newTier(width int64) *tier {
 	return &tier{width: width, buckets: map[uint32]*bucket{}, oldest: math.MaxUint32}
@@ -98,7 +110,7 @@ func (t *tier) at(r ref) *part {
 
 // column is n entries from the k-th word behind the head on. Without entries
 // there may be no such word.
-func column[T uint64 | float32](p *part, k int, n int32) []T {
+func column[T uint64 | float32 | uint8](p *part, k int, n int32) []T {
 	if n == 0 {
 		return nil
 	}
@@ -120,10 +132,24 @@ func (p *part) masks() []uint64 {
 	if !p.hasMasks {
 		return nil
 	}
-	return column[uint64](p, p.callsAt()-int(p.n), p.n)
+	return column[uint64](p, p.optsAt()-int(p.n), p.n)
+}
+
+func (p *part) opts() []uint8 {
+	if !p.hasOpts {
+		return nil
+	}
+	return column[uint8](p, p.optsAt(), p.n)
 }
 
 func (p *part) callsAt() int {
+	if p.hasOpts {
+		return p.optsAt() + byteWords(int(p.n))
+	}
+	return p.optsAt()
+}
+
+func (p *part) optsAt() int {
 	n := int(p.n)
 	at := n + pairWords(n)
 	if p.hasRefs {
@@ -137,6 +163,14 @@ func (p *part) callsAt() int {
 
 // callHashes tell the part's tower calls apart.
 func (p *part) callHashes() []uint64 { return column[uint64](p, p.callsAt(), p.calls) }
+
+// optTypeOf is the place of a candidate's optimization type in the part's table.
+func (p *part) optTypeOf(i int) uint8 {
+	if p.hasOpts {
+		return p.opts()[i]
+	}
+	return p.optType
+}
 
 // candidate returns what a part says of an item, by its place in the part.
 func (p *part) candidate(i int) (prediction, reference float32, features uint64) {
@@ -161,17 +195,21 @@ func (p *part) find(item uint64) int {
 }
 
 // put adds a part for the candidates and calls of e, the record at offset.
-func (t *tier) put(id ID, route, families int32, e *event.Prediction, offset int64) {
+func (t *tier) put(id ID, route, families, optTypes int32, e *event.Prediction, offset int64) {
 	c := &e.Candidates
 	head := part{
 		id: id, timeMs: e.EventTimeMs, unitID: e.UnitID,
 		n: int32(c.Len()), calls: int32(len(e.TowerCalls)),
-		route: route, families: families, weight: e.Weight(),
+		route: route, families: families, optTypes: optTypes, weight: e.Weight(),
 		hasRefs:  len(c.References) > 0,
 		hasMasks: len(c.FeaturesPresent) > 0 && c.FeaturesAny != c.FeaturesAll,
 	}
 	if len(c.FeaturesPresent) > 0 { // without masks, FeaturesAll is that of none
 		head.features = c.FeaturesAll
+	}
+	if optTypes >= 0 {
+		head.optType = uint8(c.OptTypeIdx[0])
+		head.hasOpts = !allEqual(c.OptTypeIdx)
 	}
 	r, p := t.alloc(t.number(e.EventTimeMs), partWords+head.callsAt()+len(e.TowerCalls), offset)
 	head.next = ref(t.index.put(id, uint64(r)))
@@ -180,10 +218,23 @@ func (t *tier) put(id ID, route, families int32, e *event.Prediction, offset int
 	copy(p.predictions(), c.Predictions)
 	copy(p.references(), c.References)
 	copy(p.masks(), c.FeaturesPresent)
+	opts := p.opts()
+	for i := range opts {
+		opts[i] = uint8(c.OptTypeIdx[i])
+	}
 	calls := p.callHashes()
 	for i := range calls {
 		calls[i] = hashCall(&e.TowerCalls[i])
 	}
+}
+
+func allEqual(s []uint32) bool {
+	for _, v := range s {
+		if v != s[0] {
+			return false
+		}
+	}
+	return true
 }
 
 // number is that of the bucket of an event time.

@@ -14,7 +14,7 @@ func TestThinStreamTakesLittleMemory(t *testing.T) {
 	tier := newTier(width)
 	columns := event.Candidates{ItemIDs: make([]uint64, 34), Predictions: make([]float32, 34), References: make([]float32, 34)}
 	for i := range int64(auctions) {
-		tier.put(makeID(fmt.Append(nil, i)), 0, -1, &event.Prediction{EventTimeMs: i * width, Candidates: columns}, i)
+		tier.put(makeID(fmt.Append(nil, i)), 0, -1, -1, &event.Prediction{EventTimeMs: i * width, Candidates: columns}, i)
 	}
 	if got := tier.bytes() - tier.index.bytes(); got > auctions*2048 {
 		t.Errorf("%d auctions take %d bytes, want at most 2 KiB each", auctions, got)

@@ -101,7 +101,7 @@ func merged(arms map[string]int) *aggregator.Merged {
 			c.FeaturesAll &= mask
 		}
 		p.Observe(e.EventTimeMs)
-		p.Candidates(p.Route(e), e)
+		p.Candidates(p.Route(e), e, 1, true)
 	}
 	m := aggregator.NewMerged(o)
 	m.Publish(0, p.NewestMs(), p.Flush())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,13 +24,16 @@ import (
 	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
-var updateState = flag.Bool("update-state", false, "write testdata/state-v1 anew")
+var updateState = flag.Bool("update-state", false, "write testdata/state-v2 anew")
 
 // goldenState is a partition's directory as rampgauge wrote it when it was first
 // made to last. It is never written anew for a change of format: that gets a
 // directory of its own beside this one, which is then migrated, or refused with
 // a line that says so.
-var goldenState = filepath.Join("testdata", "state-v1")
+var goldenState = filepath.Join("testdata", "state-v2")
+
+// firstState is one of format 1, which knew of no delays of conversions.
+var firstState = filepath.Join("testdata", "state-v1")
 
 // goldenLife is one process over a directory.
 type goldenLife struct {
@@ -272,5 +276,24 @@ func writeGoldenState(t *testing.T, first, second []proto.Message) {
 	l.take(second)
 	if err := l.core.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The first format is refused by a line that says what to do: labels were counted
+// without their delays, which only the topics still have.
+func TestFirstStateIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(firstState)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := durable.Open(dir, durable.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	p := newPipeline()
+	_, err = partition.Open(partition.Options{Epoch: 8, Join: p.join, Aggregator: p.aggregator}, db)
+	if !errors.Is(err, partition.ErrOldFormat) || !strings.Contains(err.Error(), "meta of format 1, ours is 2") {
+		t.Errorf("opened, or refused for something else: %v", err)
 	}
 }

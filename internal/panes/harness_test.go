@@ -236,7 +236,7 @@ func (o *owner) count(events []*event.Prediction) {
 	for _, e := range events {
 		o.Observe(e.EventTimeMs)
 		route := o.Route(e)
-		o.Candidates(route, e)
+		o.Candidates(route, e, 1, true)
 		o.Calls(route, e)
 	}
 }

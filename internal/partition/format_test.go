@@ -10,20 +10,20 @@ import (
 )
 
 // What a state of another format says is not believed: a newer one is for a
-// newer program, and an older one there is none.
+// newer program, and an older one lacks what is counted today.
 func TestOtherFormatsAreRefused(t *testing.T) {
 	l := newLife(t)
 	l.prediction("a", 0)
 	l.commit()
 	today := string(l.state.Meta())
-	if !strings.Contains(today, `"Format":1,`) {
+	if !strings.Contains(today, `"Format":2,`) {
 		t.Fatalf("meta %s", today)
 	}
 	for _, tc := range []struct {
 		format int
 		want   error
-	}{{2, partition.ErrFormat}, {1000, partition.ErrFormat}, {0, partition.ErrState}, {-1, partition.ErrState}} {
-		meta := []byte(strings.Replace(today, `"Format":1,`, fmt.Sprintf(`"Format":%d,`, tc.format), 1))
+	}{{3, partition.ErrFormat}, {1, partition.ErrOldFormat}, {1000, partition.ErrFormat}, {0, partition.ErrState}, {-1, partition.ErrState}} {
+		meta := []byte(strings.Replace(today, `"Format":2,`, fmt.Sprintf(`"Format":%d,`, tc.format), 1))
 		if err := l.state.Commit(meta, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -174,7 +174,7 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := partition.Open(other, l.state); !errors.Is(err, partition.ErrSettings) {
 		t.Errorf("another attribution window: %v, want ErrSettings", err)
 	}
-	if err := l.state.Commit([]byte(`{"Format":2}`), nil); err != nil {
+	if err := l.state.Commit([]byte(`{"Format":3}`), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := partition.Open(l.opts, l.state); !errors.Is(err, partition.ErrFormat) {

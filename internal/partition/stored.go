@@ -22,12 +22,18 @@ var ErrSettings = errors.New("the numbers depend on it: go back to what was, or 
 // ErrFormat means that the state is of a format that this program does not know.
 var ErrFormat = errors.New("written by a newer rampgauge: upgrade this instance, or delete the directory: it is made anew from its checkpoint or from the topics")
 
+// ErrOldFormat means that the state is of a format without what this program counts.
+var ErrOldFormat = errors.New("written by an older rampgauge, which counted less: delete the directory, and its checkpoints if there are any: it is made anew from the topics")
+
 // ErrState means that the state contradicts itself.
 var ErrState = errors.New("not as it was written: delete the directory: it is made anew from its checkpoint or from the topics")
 
 // metaFormat is that of all that a Core stores. A change that older programs
 // would misread gets the next number, and readers for those before it.
-const metaFormat = 1
+//
+// State of format 1 did not know who converted when. What was counted without
+// cannot be counted again but from the topics, so it is refused.
+const metaFormat = 2
 
 // meta is what is stored of a Core besides rows and entries.
 type meta struct {
@@ -103,7 +109,9 @@ func readMeta(b []byte) (meta, error) {
 	switch {
 	case probe.Format > metaFormat:
 		return m, fmt.Errorf("meta of format %d, known are those to %d: %w", probe.Format, metaFormat, ErrFormat)
-	case probe.Format < metaFormat: // Migrations will go here.
+	case probe.Format == metaFormat-1:
+		return m, fmt.Errorf("meta of format %d, ours is %d: %w", probe.Format, metaFormat, ErrOldFormat)
+	case probe.Format < metaFormat:
 		return m, fmt.Errorf("meta of format %d, which never was: %w", probe.Format, ErrState)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {

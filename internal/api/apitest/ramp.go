@@ -99,10 +99,11 @@ func auction(p *aggregator.Partition, rng *rand.Rand, arm string, ramp float64, 
 		w := aggregator.Winner{
 			Route: route, TimeMs: ms + 2000, Prediction: c.Predictions[i], Reference: c.References[i], Weight: 1,
 			CostMicros: 120_000, Families: p.Families(&e), Features: c.FeaturesPresent[i],
+			OptTypes: -1, Cluster: cluster(&e),
 		}
 		p.Winner(&w)
 		if rng.Float64() < float64(c.References[i]) {
-			p.Label(&w, true)
+			p.Label(&w, aggregator.Outcome{}, aggregator.Outcome{Positive: true, DelayMs: 90_000, Type: p.ConversionType([]byte("checkout"))})
 			p.Value(&w, 9_000_000)
 		}
 	}

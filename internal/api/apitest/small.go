@@ -35,9 +35,10 @@ func Small() *aggregator.Merged {
 	w := aggregator.Winner{
 		Route: p.Route(&bts), TimeMs: StartMs + 2000, Prediction: 0.25, Reference: 0.5, Weight: 1,
 		CostMicros: 3_000_000, Families: p.Families(&bts), Features: 0b11,
+		OptTypes: -1, Cluster: cluster(&bts),
 	}
 	p.Winner(&w)
-	p.Label(&w, true)
+	p.Label(&w, aggregator.Outcome{}, aggregator.Outcome{Positive: true, DelayMs: 90_000, Type: p.ConversionType([]byte("checkout"))})
 	p.Value(&w, 5_000_000)
 
 	later := bts
@@ -69,7 +70,10 @@ func add(p *aggregator.Partition, e *event.Prediction) aggregator.Route {
 	}
 	p.Observe(e.EventTimeMs)
 	route := p.Route(e)
-	p.Candidates(route, e)
+	p.Candidates(route, e, cluster(e), true)
 	p.Calls(route, e)
 	return route
 }
+
+// cluster takes each auction for a unit of its own.
+func cluster(e *event.Prediction) uint64 { return uint64(e.EventTimeMs) * 0x9e3779b97f4a7c15 }

@@ -23,8 +23,8 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		"no dedup", "consumer/join/auction.go",
-		"if p := j.tier.head(id); p != nil {\n\t\tvar contradicts bool",
-		"if p := j.tier.head(id); p != nil && !isNew {\n\t\tvar contradicts bool",
+		"if p := j.tier.head(id); p != nil {\n\t\tfirst = false\n",
+		"if p := j.tier.head(id); p != nil && !isNew {\n\t\tfirst = false\n",
 	},
 	{
 		"offsets before state", "internal/durable/commit.go",
@@ -53,13 +53,13 @@ var mutations = []mutation{
 	},
 	{
 		"label to the wrong pane", "internal/partition/sink.go",
-		"s.agg.Label(&a, positive)",
-		"a.TimeMs = s.agg.NewestMs()\n\ts.agg.Label(&a, positive)",
+		"s.agg.Label(&a, ",
+		"a.TimeMs = s.agg.NewestMs()\n\ts.agg.Label(&a, ",
 	},
 	{
-		"retraction ignored", "consumer/join/join.go",
-		"c.State&(Seen|Retracted) == Seen",
-		"c.State&Seen == Seen",
+		"retraction ignored", "consumer/join/label.go",
+		"c.State&(Seen|Retracted) != Seen",
+		"c.State&Seen != Seen",
 	},
 	{
 		"off by one at a window's end", "consumer/join/join.go",
