@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // betaInc is the regularised incomplete beta function I_x(a, b) for a, b > 0
 // and x in [0, 1]: the distribution function of a Beta(a, b) variable. Lentz's
@@ -150,6 +153,27 @@ func studentTwoSided(t, df float64) float64 {
 // studentQuantile is the t of a two-sided Student interval at confidence level
 // with df degrees of freedom: Pr(|T| ≤ t) = level. df below 1 is taken as 1.
 func studentQuantile(level, df float64) float64 {
+	if k := int(df); level == usualLevel && float64(k) == df && k >= 1 && k < usualClusters {
+		return usualQuantiles()[k]
+	}
+	return studentQuantileAt(level, df)
+}
+
+// Intervals of one level at the degrees of freedom of hash buckets are asked for
+// by the ten thousand, and their quantile takes longer than all the rest.
+const (
+	usualLevel    = 0.95
+	usualClusters = 256
+)
+
+var usualQuantiles = sync.OnceValue(func() (t [usualClusters]float64) {
+	for k := 1; k < usualClusters; k++ {
+		t[k] = studentQuantileAt(usualLevel, float64(k))
+	}
+	return t
+})
+
+func studentQuantileAt(level, df float64) float64 {
 	level = clampLevel(level)
 	z := twoSidedZ(level)
 	if !(df >= 1) {

@@ -88,10 +88,12 @@ func (s LossSums) RelativeInformationGain(baseRate float64) (float64, bool) {
 // over clusters or hash buckets. With shared true the base rate is a given
 // constant; otherwise it is each sample's own, whose variance then counts.
 func NormalizedEntropyByClusters(cells []LossSums, baseRate float64, shared bool, level float64) (Estimate, bool) {
-	rows := make([][]float64, len(cells))
+	const columns = 3
+	rows, flat := make([][]float64, len(cells)), make([]float64, 0, columns*len(cells))
 	var all LossSums
 	for i, c := range cells {
-		rows[i] = []float64{c.Weight, c.Loss, c.Observed}
+		flat = append(flat, c.Weight, c.Loss, c.Observed)
+		rows[i] = flat[columns*i : columns*(i+1)]
 		all.Add(c)
 	}
 	j, ok := Jackknife(rows, func(s []float64) (float64, bool) {

@@ -1,0 +1,40 @@
+package stats
+
+import "math"
+
+// BinnedAUC is the AUC of counts by score bucket, ascending, in the middle of
+// what the buckets leave open, with an interval that holds whatever the order
+// within them: AUC ± (z·√(φ·V) + half the share of pairs in one bucket), inside
+// [0, 1]. V is the variance of DeLong, DeLong and Clarke-Pearson 1988
+// (Biometrics 44), the sum over both classes of the variance of a row's
+// placement among the other class, each over its number of rows; for counts by
+// bucket it takes one pass. φ is the design effect of the conversions; one below
+// 1, or not known, counts as 1. n is the number of rows.
+//
+// It is undefined without both classes, and low_data with fewer than two rows
+// of either, for their placements then have no variance.
+func BinnedAUC(positive, negative []float64, phi, level float64) (Estimate, bool) {
+	r, ok := RankingOf(positive, negative)
+	n := int64(math.Min(r.Positive+r.Negative, maxCount))
+	if !ok {
+		return undefined(0, Undefined)
+	}
+	if r.Positive < 2 || r.Negative < 2 {
+		return estimate(r.AUC, 0, 1, n, LowData)
+	}
+	// Of a positive: the share of negatives below it; of a negative: the share of
+	// positives above. Both average to the AUC.
+	var below, above, vp, vn float64
+	for b := range min(len(positive), len(negative)) {
+		pos, neg := math.Max(0, positive[b])/r.Positive, math.Max(0, negative[b])/r.Negative
+		dp := below + neg/2 - r.AUC
+		dn := 1 - above - pos/2 - r.AUC
+		vp += pos * dp * dp
+		vn += neg * dn * dn
+		below += neg
+		above += pos
+	}
+	v := vp/(r.Positive-1) + vn/(r.Negative-1)
+	half := twoSidedZ(level)*math.Sqrt(v*Arm{DesignEffect: phi}.phi()) + r.HalfWidth
+	return estimate(r.AUC, math.Max(0, r.AUC-half), math.Min(1, r.AUC+half), n, OK)
+}
