@@ -72,6 +72,8 @@ var allowedImports = map[string]imports{
 	"internal/faultsim/run": {code: []string{"internal/faultsim"}},
 	"internal/live":         {code: []string{"consumer/event", "internal/config", "internal/simulate"}},
 	"internal/loadbench":    {code: []string{"consumer", "consumer/event", "internal/kafkatest", "internal/live", "internal/simulate"}},
+	"internal/oracle":       {code: []string{"internal/stats"}},
+	"internal/oracle/draw":  {code: []string{"internal/oracle"}},
 	"internal/recount":      {code: []string{"consumer/event/eventpb"}},
 	"internal/recount/worlds": {code: []string{
 		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount",
