@@ -158,15 +158,16 @@ func coxFit(xs []coxPoint, ridge float64, slope bool) (coxSolution, bool) {
 			s = coxSolution{vaa: 1 / haa}
 			da = s.vaa * ga
 		}
-		if !finite(da, db) || math.Abs(a+da) > 100 || math.Abs(b+db) > 100 {
+		if !finite(da, db) || math.Abs(a) > 100 || math.Abs(b) > 100 {
 			return s, false // separable: the likelihood has its maximum at infinity
 		}
 		if math.Abs(da) <= 1e-12*(1+math.Abs(a)) && math.Abs(db) <= 1e-12*(1+math.Abs(b)) {
 			s.a, s.b = a, b
 			return s, true
 		}
-		step := 1.0
-		next := score(a+da, b+db)
+		// Where predictions are far too low the first step is as much too long.
+		step := math.Min(1, 10/math.Max(math.Abs(da), math.Abs(db)))
+		next := score(a+step*da, b+step*db)
 		for next < at-1e-9*math.Abs(at) && step > 1e-6 {
 			step /= 2
 			next = score(a+step*da, b+step*db)
