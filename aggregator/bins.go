@@ -58,6 +58,14 @@ func (p *paged[P]) at(octave uint8) *P {
 	return &p.pages[i]
 }
 
+// find returns the page of an octave, nil where there is none.
+func (p *paged[P]) find(octave uint8) *P {
+	if i, found := slices.BinarySearch(p.octaves, octave); found {
+		return &p.pages[i]
+	}
+	return nil
+}
+
 // grow makes room for n more pages, so that adding them moves none.
 func (p *paged[P]) grow(n int) {
 	p.octaves, p.pages = slices.Grow(p.octaves, n), slices.Grow(p.pages, n)

@@ -152,7 +152,7 @@ func TestCandidatesAgainstTheDefinitions(t *testing.T) {
 		e := ordinaryAuction(randomCandidates(r, 1+r.IntN(40)))
 		e.SampleWeight = pick[float32](r, 0, 2.5, 0.25, 1000)
 		sums := candidatesOf(e, e.Weight() != 1)
-		for _, problem := range slowly(&e.Candidates, float64(e.Weight()), sums.Read().Candidates) {
+		for _, problem := range slowly(&e.Candidates, float64(e.Weight()), sums.Read(nil).Candidates) {
 			t.Errorf("seed %d, weight %v: %s", seed, e.Weight(), problem)
 		}
 		if t.Failed() {
@@ -199,7 +199,7 @@ func TestLargestWeight(t *testing.T) {
 	for range n {
 		p.Winner(&w)
 	}
-	r := p.Flush()[0].Sums.Read()
+	r := p.Flush()[0].Sums.Read(nil)
 	wantNumber(t, "prediction_sum", known(r.Candidates.PredictionSum), 0.75*n*event.MaxWeight, true)
 	wantNumber(t, "log_mae", r.Candidates.LogMAE, math.Log(0.75)+149*math.Ln2, true)
 	wantNumber(t, "log_loss", r.Winners.LogLoss, 24*math.Ln2, true)

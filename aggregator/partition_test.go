@@ -103,7 +103,7 @@ func everything(t *testing.T, m *Merged) string {
 		series, err := m.Series(Query{Experiment: e.Name}, 10*time.Minute)
 		fmt.Fprintf(&b, "series %v\n", err)
 		for _, arm := range []string{"control", "treatment"} {
-			for _, p := range series[arm] {
+			for _, p := range series.Arms[arm] {
 				fmt.Fprintf(&b, " %s %d %s\n", arm, p.StartMs, dump(p.Sums))
 			}
 		}

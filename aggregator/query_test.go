@@ -171,7 +171,7 @@ func TestSummaryBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		points := series["control"]
+		points := series.Arms["control"]
 		if int64(len(points)) != tc.steps || !slices.IsSortedFunc(points, func(a, b Point) int { return int(a.StartMs - b.StartMs) }) {
 			t.Errorf("%s: series of %d steps, want %d in order: %+v", tc.name, len(points), tc.steps, points)
 		}

@@ -67,6 +67,9 @@ type CandidateReading struct {
 	EmbeddingDistances     map[string]Number `json:"embedding_distances"`     // share of scored pairs whose versions have an order
 	Stages                 map[string]int64  `json:"stages"`                  // candidates that reached the stage
 	ScoreBins              []ScoreBin        `json:"score_bins"`
+	Auctions               int64             `json:"auctions"` // that the candidates are of
+	// Estimates are the same numbers, each with its interval and status.
+	Estimates CandidateEstimates `json:"estimates"`
 }
 
 // WinnerReading is about winners and their labels.
@@ -86,6 +89,9 @@ type WinnerReading struct {
 	CostPerConversionMicros Number            `json:"cost_per_conversion_micros"`
 	Coverage                map[string]Number `json:"coverage"`
 	ScoreBins               []WinnerScoreBin  `json:"score_bins"`
+	// Estimates are the same numbers, each with its interval and status, and those
+	// that are never shown without.
+	Estimates WinnerEstimates `json:"estimates"`
 }
 
 // ScoreBin is one coarse bin of predictions: [Lower, Upper).
@@ -109,6 +115,7 @@ type TowerReading struct {
 	SuccessRatio Number            `json:"success_ratio"`
 	TimeoutRatio Number            `json:"timeout_ratio"`
 	LatencyUs    map[string]Number `json:"latency_us"`
+	Estimates    TowerEstimates    `json:"estimates"`
 }
 
 // quantiles are those of predictions and latencies that readings carry.
@@ -120,11 +127,12 @@ var quantiles = []struct {
 // intervalLevel is the confidence level of the intervals in readings.
 const intervalLevel = 0.95
 
-// Read derives every number from the sums.
-func (s *Sums) Read() Reading {
+// Read derives every number from the sums. curves are those of the experiment,
+// nil where none are known: maturity then is a matter of closed windows alone.
+func (s *Sums) Read(curves *Curves) Reading {
 	r := Reading{
 		Candidates: s.Candidates.read(),
-		Winners:    s.Winners.read(),
+		Winners:    s.Winners.read(curves),
 		Serving:    map[string]TowerReading{},
 	}
 	for i := range s.Towers {
@@ -176,6 +184,8 @@ func (c *CandidateSums) read() CandidateReading {
 			}
 		}
 	}
+	r.Auctions = c.Auctions
+	r.Estimates = c.estimates(&r)
 	return r
 }
 
@@ -189,7 +199,7 @@ func (b *Bin) read(octave uint8, k int) ScoreBin {
 	}
 }
 
-func (w *WinnerSums) read() WinnerReading {
+func (w *WinnerSums) read(curves *Curves) WinnerReading {
 	weight := w.All.Weight()
 	labels := w.Labels.Weight()
 	predictions := w.Prediction.Float(fixed.ProbBits)
@@ -200,7 +210,6 @@ func (w *WinnerSums) read() WinnerReading {
 		Calibration:             ratio(predictions, labels),
 		LogLoss:                 ratio(w.LogLoss.Float(fixed.LossBits), weight),
 		Brier:                   ratio(w.Brier.Float(fixed.SquareBits), weight),
-		LabelMaturity:           ratio(w.Mature.Weight(), weight),
 		CostMicros:              w.Cost.Float(fixed.MicrosBits),
 		ValueMicros:             w.Value.Float(fixed.MicrosBits),
 		CostPerConversionMicros: ratio(w.Cost.Float(fixed.MicrosBits), labels),
@@ -212,7 +221,6 @@ func (w *WinnerSums) read() WinnerReading {
 			r.NormalizedEntropy = known(r.LogLoss.Value / h)
 		}
 	}
-	r.CalibrationLow, r.CalibrationHigh = w.calibrationInterval(predictions, labels)
 	for i, octave := range w.Bins.octaves {
 		for k := range w.Bins.pages[i] {
 			if b := &w.Bins.pages[i][k]; b.N != 0 {
@@ -220,6 +228,9 @@ func (w *WinnerSums) read() WinnerReading {
 			}
 		}
 	}
+	r.Estimates = w.estimates(&r, curves)
+	r.CalibrationLow, r.CalibrationHigh = w.calibrationInterval(predictions, labels)
+	r.LabelMaturity = ratio(w.Mature.Weight(), weight)
 	return r
 }
 
@@ -254,8 +265,15 @@ func (t *TowerSums) read() TowerReading {
 		TimeoutRatio: ratio(t.Outcomes[2].Weight(), all.Weight()),
 		LatencyUs:    map[string]Number{},
 	}
+	calls := float64(all.N)
+	r.Estimates = TowerEstimates{
+		SuccessRatio: share(t.Outcomes[1].Weight(), all.Weight(), all.N, calls),
+		TimeoutRatio: share(t.Outcomes[2].Weight(), all.Weight(), all.N, calls),
+		LatencyUs:    map[string]Estimate{},
+	}
 	for _, q := range quantiles {
-		r.LatencyUs[q.name] = quantile(&t.Latency, &Histogram{}, q.q)
+		r.Estimates.LatencyUs[q.name] = quantileEstimate(&t.Latency, &Histogram{}, q.q, all.N, calls)
+		r.LatencyUs[q.name] = r.Estimates.LatencyUs[q.name].ValueNumber()
 	}
 	return r
 }

@@ -36,13 +36,38 @@ func wantNumber(t *testing.T, name string, got Number, want float64, ok bool) {
 }
 
 func TestReadingOfNothing(t *testing.T) {
-	text, err := json.Marshal((&Sums{}).Read())
+	nothing := (&Sums{}).Read(nil)
+	text, err := json.Marshal(nothing)
 	if err != nil {
 		t.Fatal(err)
 	}
+	const unknown = `{"value":null,"low":null,"high":null,"n":0,"effective":0,"status":"undefined"}`
+	estimates := 0
+	for at := 0; ; estimates++ { // an estimate of nothing says so, and has no number
+		next := strings.Index(string(text[at:]), `"status"`)
+		if next < 0 {
+			break
+		}
+		end := at + next + len(`"status":"undefined"}`)
+		if got := string(text[end-len(unknown) : end]); got != unknown {
+			t.Errorf("estimate %s, want %s", got, unknown)
+		}
+		at = end
+	}
+	if estimates < 15 {
+		t.Errorf("%d estimates", estimates)
+	}
+	nothing.Candidates.Estimates, nothing.Winners.Estimates = CandidateEstimates{}, WinnerEstimates{}
+	c, _ := json.Marshal(nothing.Candidates.Estimates)
+	w, _ := json.Marshal(nothing.Winners.Estimates)
+	text, err = json.Marshal(nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.NewReplacer(`,"estimates":`+string(c), "", `,"estimates":`+string(w), "").Replace(string(text)))
 	want := `{"candidates":{"count":0,"reference_count":0,"prediction_sum":0,"reference_sum":0,` +
 		`"calibration_vs_reference":null,"log_mae":null,"log_bias":null,"coverage":{},` +
-		`"prediction_quantiles":{"0.5":null,"0.9":null,"0.99":null},"item_embedding_versions":{},"embedding_distances":{},"stages":{},"score_bins":[]},` +
+		`"prediction_quantiles":{"0.5":null,"0.9":null,"0.99":null},"item_embedding_versions":{},"embedding_distances":{},"stages":{},"score_bins":[],"auctions":0},` +
 		`"winners":{"count":0,"conversions":0,"prediction_sum":0,"calibration":null,"calibration_low":null,"calibration_high":null,` +
 		`"log_loss":null,"normalized_entropy":null,"brier":null,"label_maturity":null,"cost_micros":0,"value_micros":0,` +
 		`"cost_per_conversion_micros":null,"coverage":{},"score_bins":[]},"serving":{}}`
@@ -118,7 +143,7 @@ func TestWinnerNumbers(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := winners(t, tc.n, tc.labels, tc.p, tc.weight).Read().Winners
+			r := winners(t, tc.n, tc.labels, tc.p, tc.weight).Read(nil).Winners
 			tc.check(t, &r)
 		})
 	}
@@ -155,7 +180,7 @@ func TestTowerNumbers(t *testing.T) {
 		f := fact{auction: e, winner: -1}
 		f.apply(part)
 	}
-	r := part.Flush()[0].Sums.Read().Serving["query"]
+	r := part.Flush()[0].Sums.Read(nil).Serving["query"]
 	wantNumber(t, "calls", known(float64(r.Calls)), 4, true)
 	wantNumber(t, "success_ratio", r.SuccessRatio, 3.0/8, true)
 	wantNumber(t, "timeout_ratio", r.TimeoutRatio, 1.0/8, true)
@@ -167,7 +192,7 @@ func TestTowerNumbers(t *testing.T) {
 func TestScoreBinsAddUp(t *testing.T) {
 	for seed := range uint64(50) {
 		s := randomSums(t, seed)
-		r := s.Read()
+		r := s.Read(nil)
 		var n, labels int64
 		var p float64
 		for i, b := range r.Candidates.ScoreBins {

@@ -11,6 +11,7 @@ type WindowSums struct {
 	Key    Key
 	Window time.Duration
 	Sums   *Sums
+	Curves *Curves // of the key's experiment
 }
 
 // Windows returns the running sums of every cell in every window, sorted by
@@ -24,9 +25,13 @@ func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []WindowSums
+	curves := map[string]*Curves{}
 	for k, t := range m.tracks {
 		if m.replay || len(m.retained(t)) == 0 || !keep(k.Experiment) {
 			continue
+		}
+		if curves[k.Experiment] == nil {
+			curves[k.Experiment] = m.curves(k.Experiment)
 		}
 		for w := range t.windows {
 			sums := t.windows[w].sum.Clone()
@@ -40,7 +45,7 @@ func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 					}
 				}
 			}
-			out = append(out, WindowSums{Key: k, Window: m.opts.Windows[w], Sums: sums})
+			out = append(out, WindowSums{Key: k, Window: m.opts.Windows[w], Sums: sums, Curves: curves[k.Experiment]})
 		}
 	}
 	slices.SortFunc(out, func(a, b WindowSums) int {
@@ -49,9 +54,16 @@ func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 	return out
 }
 
-// Series returns an arm's sums step by step over [from, to); steps are widened
+// Series are sums over time.
+type Series struct {
+	Arms   map[string][]Point
+	Ramp   map[string][]RampStep // by arm, of the whole experiment
+	Curves *Curves
+}
+
+// Series returns each arm's sums step by step over [from, to); steps are widened
 // to whole panes and steps without data are left out.
-func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error) {
+func (m *Merged) Series(q Query, step time.Duration) (*Series, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	tracks, err := m.selectTracks(q)
@@ -84,7 +96,7 @@ func (m *Merged) Series(q Query, step time.Duration) (map[string][]Point, error)
 		}
 		out[t.key.Arm] = points
 	}
-	return out, nil
+	return &Series{Arms: out, Ramp: m.rampSteps(q.Experiment), Curves: m.curves(q.Experiment)}, nil
 }
 
 // Point is one step of a series.

@@ -10,6 +10,7 @@ import (
 type Summary struct {
 	FromMs, ToMs int64 // the bounds used
 	Arms         []ArmSums
+	Curves       *Curves // of the whole experiment
 }
 
 // ArmSums is one arm of a Summary.
@@ -35,7 +36,7 @@ func (m *Merged) Summary(q Query) (*Summary, error) {
 		return nil, err
 	}
 	from, to := m.bounds(q)
-	out := &Summary{FromMs: from, ToMs: to}
+	out := &Summary{FromMs: from, ToMs: to, Curves: m.curves(q.Experiment)}
 	for _, t := range tracks {
 		sums := m.sum(t, from, to)
 		if sums == nil {

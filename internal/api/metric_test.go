@@ -7,38 +7,51 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/internal/stats"
 )
 
 func known(v float64) aggregator.Number { return aggregator.Number{Value: v, OK: true} }
 
 func TestMetricPaths(t *testing.T) {
-	r := (&aggregator.Sums{}).Read()
-	r.Candidates.LogMAE = known(0.1)
-	r.Candidates.PredictionSum = 7
-	r.Candidates.Coverage["a.b"] = known(0.2)
-	r.Candidates.PredictionQuantiles["0.99"] = known(0.3)
-	r.Candidates.Stages["won"] = 5
-	r.Winners.Calibration, r.Winners.CalibrationLow, r.Winners.CalibrationHigh = known(2), known(1), known(3)
-	r.Winners.Count = 9
-	r.Serving["query"] = aggregator.TowerReading{SuccessRatio: known(0.4), LatencyUs: map[string]aggregator.Number{"0.5": known(6)}}
+	r := (&aggregator.Sums{}).Read(nil)
+	at := func(v float64) aggregator.Estimate {
+		return aggregator.Estimate{Estimate: stats.Estimate{Value: v, Low: v - 1, Known: stats.KnownValue | stats.KnownLow, N: 4, Status: stats.LowData}}
+	}
+	estimated := func(v float64) estimate {
+		return estimate{value: known(v), low: known(v - 1), n: 4, status: stats.LowData}
+	}
+	counted := func(v float64) estimate { return estimate{value: known(v), status: stats.OK} }
+	c, w := &r.Candidates, &r.Winners
+	c.LogMAE, c.Estimates.LogMAE = known(77), at(0.1)
+	c.PredictionSum = 7
+	c.Estimates.Coverage["a.b"] = at(0.2)
+	c.Estimates.PredictionQuantiles["0.99"] = at(0.3)
+	c.Stages["won"] = 5
+	w.CalibrationLow, w.Estimates.Calibration, w.Estimates.AUC = known(1), at(2), at(0.6)
+	w.Count = 9
+	r.Serving["query"] = aggregator.TowerReading{Estimates: aggregator.TowerEstimates{
+		SuccessRatio: at(0.4), LatencyUs: map[string]aggregator.Estimate{"0.5": at(6)},
+	}}
 	r.Serving["query.latency_us"] = aggregator.TowerReading{Calls: 8}
 	for _, tc := range []struct {
 		path string
 		want estimate
 	}{
-		{"candidates.log_mae", estimate{value: known(0.1)}},
-		{"candidates.prediction_sum", estimate{value: known(7)}},
-		{"candidates.coverage.a.b", estimate{value: known(0.2)}},
+		{"candidates.log_mae", estimated(0.1)},
+		{"candidates.prediction_sum", counted(7)},
+		{"candidates.coverage.a.b", estimated(0.2)},
 		{"candidates.coverage.none", estimate{}},
-		{"candidates.prediction_quantiles.0.99", estimate{value: known(0.3)}},
-		{"candidates.stages.won", estimate{value: known(5)}},
-		{"winners.calibration", estimate{known(2), known(1), known(3)}},
-		{"winners.calibration_low", estimate{value: known(1)}},
-		{"winners.count", estimate{value: known(9)}},
+		{"candidates.prediction_quantiles.0.99", estimated(0.3)},
+		{"candidates.stages.won", counted(5)},
+		{"winners.calibration", estimated(2)},
+		{"winners.auc", estimated(0.6)},
+		{"winners.calibration_low", counted(1)},
+		{"winners.calibration_high", estimate{}},
+		{"winners.count", counted(9)},
 		{"winners.log_loss", estimate{}},
-		{"serving.query.success_ratio", estimate{value: known(0.4)}},
-		{"serving.query.latency_us.0.5", estimate{value: known(6)}},
-		{"serving.query.latency_us.calls", estimate{value: known(8)}},
+		{"serving.query.success_ratio", estimated(0.4)},
+		{"serving.query.latency_us.0.5", estimated(6)},
+		{"serving.query.latency_us.calls", counted(8)},
 		{"serving.none.calls", estimate{}},
 	} {
 		m, err := parseMetric(tc.path)
@@ -51,7 +64,7 @@ func TestMetricPaths(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"", "candidates", "candidates.", ".", "winners.score_bins", "winners.calibration.low", "candidates.coverage",
+		"", "candidates", "candidates.", ".", "winners.score_bins", "winners.calibration.low", "winners.estimates.auc", "winners.estimates", "candidates.auc", "candidates.coverage",
 		"candidates.coverage.", "serving.query", "serving.query.latency_us", "candidates.prediction_quantiles.0.98", "Winners.Count",
 	} {
 		if m, err := parseMetric(path); err == nil {
@@ -63,7 +76,7 @@ func TestMetricPaths(t *testing.T) {
 // TestMetricNamesResolve holds the list in error messages to what is accepted.
 func TestMetricNamesResolve(t *testing.T) {
 	names := metricNames()
-	for _, want := range []string{"candidates.coverage.<family>", "serving.<tower>.latency_us.0.9", "winners.calibration", "candidates.stages.<stage>"} {
+	for _, want := range []string{"candidates.coverage.<family>", "serving.<tower>.latency_us.0.9", "winners.calibration", "candidates.stages.<stage>", "winners.calibration_adjusted", "serving.<tower>.success_ratio"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("names lack %s", want)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/internal/stats"
 )
 
 type seriesJSON struct {
@@ -13,6 +14,10 @@ type seriesJSON struct {
 	Metric     string                 `json:"metric"`
 	StepMs     int64                  `json:"step_ms"`
 	Arms       map[string][]pointJSON `json:"arms"`
+	// N and Status are those of the points of Arms, in their order.
+	N         map[string][]int64               `json:"n"`
+	Status    map[string][]stats.Status        `json:"status"`
+	RampSteps map[string][]aggregator.RampStep `json:"ramp_steps"`
 }
 
 // pointJSON is written as [t_ms, value, low, high].
@@ -46,18 +51,26 @@ func (s *Server) series(r *http.Request) (any, error) {
 	if !reported {
 		return nil, notReported(q.Experiment)
 	}
-	arms, err := s.opts.Merged.Series(q, step)
-	if err != nil && !(named && errors.Is(err, aggregator.ErrUnknownExperiment)) {
+	out := seriesJSON{
+		Experiment: q.Experiment, Metric: m.path, StepMs: step.Milliseconds(), Arms: map[string][]pointJSON{},
+		N: map[string][]int64{}, Status: map[string][]stats.Status{}, RampSteps: map[string][]aggregator.RampStep{},
+	}
+	series, err := s.opts.Merged.Series(q, step)
+	if err != nil {
+		if named && errors.Is(err, aggregator.ErrUnknownExperiment) {
+			return out, nil
+		}
 		return nil, err
 	}
-	out := seriesJSON{q.Experiment, m.path, step.Milliseconds(), map[string][]pointJSON{}}
-	for arm, points := range arms {
-		list := make([]pointJSON, 0, len(points))
+	out.RampSteps = series.Ramp
+	for arm, points := range series.Arms {
+		list, n, status := make([]pointJSON, 0, len(points)), make([]int64, 0, len(points)), make([]stats.Status, 0, len(points))
 		for _, p := range points {
-			reading := p.Sums.Read()
-			list = append(list, pointJSON{p.StartMs, m.read(&reading)})
+			reading := p.Sums.Read(series.Curves)
+			e := m.read(&reading)
+			list, n, status = append(list, pointJSON{p.StartMs, e}), append(n, e.n), append(status, e.status)
 		}
-		out.Arms[arm] = list
+		out.Arms[arm], out.N[arm], out.Status[arm] = list, n, status
 	}
 	return out, nil
 }

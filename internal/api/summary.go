@@ -42,7 +42,7 @@ func (s *Server) summary(r *http.Request) (any, error) {
 func makeSummary(experiment string, sum *aggregator.Summary) summaryJSON {
 	out := summaryJSON{Experiment: experiment, FromMs: sum.FromMs, ToMs: sum.ToMs, Arms: map[string]armSummaryJSON{}}
 	for _, a := range sum.Arms {
-		arm := armSummaryJSON{RampPercents: a.RampPercents, Reading: a.Total.Read(), Slices: []sliceJSON{}}
+		arm := armSummaryJSON{RampPercents: a.RampPercents, Reading: a.Total.Read(sum.Curves), Slices: []sliceJSON{}}
 		if arm.RampPercents == nil {
 			arm.RampPercents = []float64{}
 		}
@@ -51,7 +51,7 @@ func makeSummary(experiment string, sum *aggregator.Summary) summaryJSON {
 			for _, l := range row.Labels {
 				labels[l.Name] = l.Value
 			}
-			arm.Slices = append(arm.Slices, sliceJSON{labels, row.Sums.Read()})
+			arm.Slices = append(arm.Slices, sliceJSON{labels, row.Sums.Read(sum.Curves)})
 		}
 		out.Arms[a.Arm] = arm
 	}

@@ -120,7 +120,7 @@ func (c *cores) candidates(t *testing.T) int64 {
 	if err != nil {
 		return 0
 	}
-	return s.Arms[0].Total.Read().Candidates.Count
+	return s.Arms[0].Total.Read(nil).Candidates.Count
 }
 
 // consumed is how many predictions the open partitions have reported.

@@ -42,7 +42,7 @@ func verdicts(m *aggregator.Merged, control func(string) string) []string {
 		readings := map[string]aggregator.Reading{}
 		var arms []string
 		for _, a := range summary.Arms {
-			readings[a.Arm] = a.Total.Read()
+			readings[a.Arm] = a.Total.Read(summary.Curves)
 			arms = append(arms, a.Arm)
 		}
 		base := control(e.Name)
@@ -122,7 +122,7 @@ func progressLines(m *aggregator.Merged) []string {
 		}
 		var arms []string
 		for i, a := range summary.Arms {
-			r := a.Total.Read()
+			r := a.Total.Read(summary.Curves)
 			arms = append(arms, fmt.Sprintf("%s at %g %%: %d candidates, %d winners, %d conversions, calibration %s",
 				a.Arm, e.Arms[min(i, len(e.Arms)-1)].RampPercent, r.Candidates.Count, r.Winners.Count, r.Winners.Conversions, number(r.Winners.Calibration)))
 		}

@@ -32,9 +32,9 @@ var allowedImports = map[string]imports{
 	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
 	"internal/panes":          {code: []string{"aggregator", "consumer"}, tests: []string{"consumer/event", "internal/kafkatest"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
-	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
-	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
-	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 
 	// Around it.
 	"internal/config":    {code: []string{"consumer/event"}},

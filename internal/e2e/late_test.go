@@ -209,7 +209,7 @@ type labelKey struct {
 func labels(m *aggregator.Merged) map[labelKey]string {
 	out := map[labelKey]string{}
 	for _, w := range m.Windows() {
-		r := w.Sums.Read().Winners
+		r := w.Sums.Read(w.Curves).Winners
 		if r.Count > 0 {
 			out[labelKey{w.Key, w.Window}] = fmt.Sprint(r.Conversions, r.ValueMicros)
 		}
@@ -242,7 +242,7 @@ func (l *lateRun) check(s server, what string) {
 		}
 		seen++
 		want := l.window(w.Key, w.Window)
-		got := worlds.Summary{Arms: []worlds.Arm{{Arm: w.Key.Arm, RampPercents: []float64{w.Key.RampPercent}, Total: w.Sums.Read()}}}
+		got := worlds.Summary{Arms: []worlds.Arm{{Arm: w.Key.Arm, RampPercents: []float64{w.Key.RampPercent}, Total: w.Sums.Read(w.Curves)}}}
 		if want == nil {
 			if r := got.Arms[0].Total; r.Candidates.Count != 0 || r.Winners.Count != 0 {
 				l.t.Errorf("%s: %s of %v has %d candidates and %d winners, want none", what, w.Window, w.Key, r.Candidates.Count, r.Winners.Count)
@@ -273,7 +273,7 @@ func (l *lateRun) checkMetrics(s server, what string) {
 	l.t.Helper()
 	text := string(s.get("/metrics"))
 	for _, w := range s.merged.Windows() {
-		r := w.Sums.Read()
+		r := w.Sums.Read(w.Curves)
 		if w.Key.Experiment != "x" || w.Key.Labels != "" || r.Winners.Count == 0 {
 			continue
 		}

@@ -70,7 +70,7 @@ func (k *keeper) candidates(t *testing.T) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Arms[0].Total.Read().Candidates.Count
+	return s.Arms[0].Total.Read(nil).Candidates.Count
 }
 
 func TestBadRecordsAreDeadLetters(t *testing.T) {

@@ -86,7 +86,7 @@ func (l *life) counts() string {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	r := s.Arms[0].Total.Read()
+	r := s.Arms[0].Total.Read(nil)
 	w := l.report.Join.Streams[event.Impressions]
 	return fmt.Sprintf("%d candidates, %d winners; impressions: %d waiting, %d unmatched; predictions: %d duplicate, %d late, next %v",
 		r.Candidates.Count, r.Winners.Count, w.Waiting, w.Unmatched,

@@ -120,6 +120,28 @@ func ClusteredRatio(cells []Cell, n int64, level float64, correction Correction)
 	return e, ok
 }
 
+// SumRatio is O/E of two positive sums neither of which is a count, such as the
+// predictions of two models for the same rows, with O/E·exp(±t·√V) and V of
+// LogRatioVariance. n is the number of rows. It is low_data in one cluster, and
+// undefined unless both sums are above 0.
+func SumRatio(cells []Cell, n int64, level float64, correction Correction) (Estimate, bool) {
+	sum, clusters := totals(cells)
+	q, ok := Ratio(sum.Observed, sum.Expected)
+	if !ok || !(sum.Observed > 0) || !(sum.Expected > 0) {
+		return undefined(n, Undefined)
+	}
+	v, ok := LogRatioVariance(cells, correction)
+	if !ok {
+		return estimate(q, 0, inf, n, LowData)
+	}
+	half := correction.quantile(level, clusters) * math.Sqrt(v)
+	e, ok := estimate(q, q*math.Exp(-half), q*math.Exp(half), n, OK)
+	if !e.HasHigh() {
+		e.Status = Inconclusive
+	}
+	return e, ok
+}
+
 // FiellerByClusters is Q = O/E with Fieller's interval from the means of the
 // clusters and their covariance: for few clusters, where ln Q is not normal.
 // Where the expected sum is within its own error of 0 the interval is

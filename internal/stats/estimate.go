@@ -1,5 +1,12 @@
 package stats
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Status says what an estimate can be used for. The zero value is Undefined,
 // so that a status that nobody set never passes for a good one.
 type Status uint8
@@ -35,6 +42,19 @@ func (s Status) String() string {
 
 // MarshalText writes the name.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// ErrStatus means that a text is the name of no Status.
+var ErrStatus = errors.New("no such status")
+
+// UnmarshalText reads the name. The error is ErrStatus.
+func (s *Status) UnmarshalText(text []byte) error {
+	i := slices.Index(statusNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("status %q: %w: one of %s", text, ErrStatus, strings.Join(statusNames[:], ", "))
+	}
+	*s = Status(i)
+	return nil
+}
 
 // Known says which of the numbers of an estimate exist. The others are 0 and
 // mean nothing: a limit is missing where it is infinite, for no estimate holds

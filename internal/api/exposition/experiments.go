@@ -37,7 +37,7 @@ func (e *experiments) Collect(ch chan<- prometheus.Metric) {
 		if !exportable(labels) {
 			continue
 		}
-		r := w.Sums.Read()
+		r := w.Sums.Read(w.Curves)
 		if r.Candidates.Count == 0 && r.Winners.Count == 0 && len(r.Serving) == 0 {
 			continue
 		}

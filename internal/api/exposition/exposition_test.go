@@ -105,7 +105,7 @@ func TestGaugesAreReadings(t *testing.T) {
 	var r aggregator.Reading
 	for _, w := range m.Windows() {
 		if w.Key.Arm == "treatment" && w.Key.RampPercent == 70 && w.Window == time.Hour && w.Key.Labels.Names() == "surface" && w.Key.Labels.List()[0].Value == "home" {
-			r = w.Sums.Read()
+			r = w.Sums.Read(w.Curves)
 		}
 	}
 	if r.Winners.Count == 0 || !r.Winners.CalibrationHigh.OK {

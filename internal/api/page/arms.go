@@ -30,7 +30,7 @@ func makeArms(e *Experiment) arms {
 	own.Summary = &sum
 	a := arms{e: &own}
 	for i := range sum.Arms {
-		a.readings = append(a.readings, sum.Arms[i].Total.Read())
+		a.readings = append(a.readings, sum.Arms[i].Total.Read(sum.Curves))
 	}
 	return a
 }

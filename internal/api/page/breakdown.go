@@ -101,7 +101,7 @@ func (a *arms) readSlices(shown []slice) ([][]aggregator.Reading, axis) {
 		out[k] = make([]aggregator.Reading, len(a.readings))
 		for i := range a.readings {
 			if sums := shown[k].byArm[a.name(i)]; sums != nil {
-				out[k][i] = sums.Read()
+				out[k][i] = sums.Read(a.e.Summary.Curves)
 			}
 			winners = append(winners, &out[k][i].Winners)
 		}

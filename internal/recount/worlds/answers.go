@@ -55,14 +55,14 @@ func Ask(merged *aggregator.Merged, breakdowns [][]string, counts []join.Counts)
 			return nil, fmt.Errorf("series of %s: %w", e.Name, err)
 		}
 		all.Series[e.Name] = map[string][]Point{}
-		for arm, ps := range points {
+		for arm, ps := range points.Arms {
 			for _, p := range ps {
-				all.Series[e.Name][arm] = append(all.Series[e.Name][arm], Point{p.StartMs, p.Sums.Read()})
+				all.Series[e.Name][arm] = append(all.Series[e.Name][arm], Point{p.StartMs, p.Sums.Read(points.Curves)})
 			}
 		}
 	}
 	for _, w := range merged.Windows() {
-		all.Windows = append(all.Windows, Window{w.Key, w.Window, w.Sums.Read()})
+		all.Windows = append(all.Windows, Window{w.Key, w.Window, w.Sums.Read(w.Curves)})
 	}
 	for i := range counts {
 		for s, c := range counts[i].Streams {

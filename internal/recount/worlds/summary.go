@@ -26,9 +26,9 @@ type Row struct {
 func Read(s *aggregator.Summary) Summary {
 	out := Summary{FromMs: s.FromMs, ToMs: s.ToMs}
 	for _, a := range s.Arms {
-		arm := Arm{Arm: a.Arm, RampPercents: a.RampPercents, Total: a.Total.Read()}
+		arm := Arm{Arm: a.Arm, RampPercents: a.RampPercents, Total: a.Total.Read(s.Curves)}
 		for _, row := range a.Slices {
-			arm.Slices = append(arm.Slices, Row{row.Labels, row.Sums.Read()})
+			arm.Slices = append(arm.Slices, Row{row.Labels, row.Sums.Read(s.Curves)})
 		}
 		out.Arms = append(out.Arms, arm)
 	}

@@ -1,0 +1,68 @@
+package aggregator
+
+import (
+	"github.com/rampgauge/rampgauge/internal/fixed"
+	"github.com/rampgauge/rampgauge/internal/stats"
+)
+
+// effective is how many independent candidates those counted are worth: as many
+// as there are auctions, for those of one auction have a user, a query and mostly
+// features in common.
+func (c *CandidateSums) effective(n int64) float64 {
+	if c.Auctions > 0 {
+		n = min(n, c.Auctions)
+	}
+	return float64(n)
+}
+
+func (c *CandidateSums) estimates(r *CandidateReading) CandidateEstimates {
+	e := CandidateEstimates{
+		Coverage: map[string]Estimate{}, PredictionQuantiles: map[string]Estimate{},
+		ItemEmbeddingVersions: map[string]Estimate{}, EmbeddingDistances: map[string]Estimate{},
+	}
+	c.estimateLogs(r, &e)
+	for i := range c.Families {
+		f := &c.Families[i]
+		e.Coverage[f.Family] = share(f.Present.Weight(), f.Listed.Weight(), f.Listed.N, c.effective(f.Listed.N))
+	}
+	for _, q := range quantiles {
+		e.PredictionQuantiles[q.name] = quantileEstimate(&c.Scores, &c.ScoreExcess, q.q, c.All.N, c.effective(c.All.N))
+	}
+	var pairs Tally
+	for i := range c.Versions {
+		pairs.add(c.Versions[i].Tally)
+	}
+	for version, v := range r.ItemEmbeddingVersions {
+		e.ItemEmbeddingVersions[version] = share(v.Value, 1, pairs.N, c.effective(pairs.N))
+	}
+	for distance, v := range r.EmbeddingDistances {
+		e.EmbeddingDistances[distance] = share(v.Value, 1, pairs.N, c.effective(pairs.N))
+	}
+	return e
+}
+
+// estimateLogs estimates what compares predictions with references, from the
+// sums of clusters.
+func (c *CandidateSums) estimateLogs(r *CandidateReading, e *CandidateEstimates) {
+	var ratios [clusterBuckets]stats.Cell
+	var abs, bias [clusterBuckets]stats.MeanCell
+	n := c.WithReference.N
+	for i := range c.Clusters.pages {
+		p := &c.Clusters.pages[i]
+		weight := p.Pairs.Weight()
+		// Σr stands where conversions do in the calibration of winners.
+		ratios[i] = stats.Cell{Observed: p.Reference.Float(fixed.ClusterBits), Expected: p.Paired.Float(fixed.ClusterBits)}
+		abs[i] = stats.MeanCell{Weight: weight, Sum: p.AbsLog.Float(fixed.LogBits)}
+		bias[i] = stats.MeanCell{Weight: weight, Sum: p.Log.Float(fixed.LogBits)}
+	}
+	clusters := len(c.Clusters.pages)
+	q, ok := stats.SumRatio(ratios[:clusters], n, intervalLevel, stats.SmallSample)
+	if ok {
+		q, _ = q.Invert()
+	}
+	e.CalibrationVsReference = about(q, r.CalibrationVsReference)
+	mean, _ := stats.ClusteredMean(abs[:clusters], n, intervalLevel, stats.SmallSample)
+	e.LogMAE = about(mean, r.LogMAE)
+	mean, _ = stats.ClusteredMean(bias[:clusters], n, intervalLevel, stats.SmallSample)
+	e.LogBias = about(mean, r.LogBias)
+}
