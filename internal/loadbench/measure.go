@@ -50,12 +50,14 @@ func measureFloor(ctx context.Context, brokers []string, t totals, profile strin
 	return usageOf(cmd, start), nil
 }
 
+// A panes topic of its own keeps a run from reading what another has published.
 const serviceConfig = `
-kafka: {brokers: [%s], group: bench-%d}
+kafka: {brokers: [%[1]s], group: bench-%[2]d}
+topics: {panes: {name: bench-%[2]d-panes}}
 join: {window: 10s, attribution_window: 90s, memory: 160MiB}
-aggregation: {windows: [1m, 5m], slices: [[surface]], retention: %s}
-web: {listen: "%s"}
-state: {dir: %s}
+aggregation: {windows: [1m, 5m], slices: [[surface]], retention: %[3]s}
+web: {listen: "%[4]s"}
+state: {dir: %[5]s}
 alerts: {mode: off}
 log: {level: warn}
 `
