@@ -11,6 +11,8 @@ type summaryJSON struct {
 	FromMs     int64                     `json:"from_ms"`
 	ToMs       int64                     `json:"to_ms"`
 	Arms       map[string]armSummaryJSON `json:"arms"`
+	// DelayCurves are of the whole experiment, whatever narrows the rest.
+	DelayCurves []typeCurveJSON `json:"delay_curves"`
 }
 
 type armSummaryJSON struct {
@@ -40,7 +42,7 @@ func (s *Server) summary(r *http.Request) (any, error) {
 }
 
 func makeSummary(experiment string, sum *aggregator.Summary) summaryJSON {
-	out := summaryJSON{Experiment: experiment, FromMs: sum.FromMs, ToMs: sum.ToMs, Arms: map[string]armSummaryJSON{}}
+	out := summaryJSON{Experiment: experiment, FromMs: sum.FromMs, ToMs: sum.ToMs, Arms: map[string]armSummaryJSON{}, DelayCurves: makeDelayCurves(sum.Curves)}
 	for _, a := range sum.Arms {
 		arm := armSummaryJSON{RampPercents: a.RampPercents, Reading: a.Total.Read(sum.Curves), Slices: []sliceJSON{}}
 		if arm.RampPercents == nil {
