@@ -6,25 +6,36 @@ import (
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
-// Names of the experiment gauges.
+// Names of the experiment gauges that have no interval here.
 const (
-	calibrationName      = "rampgauge_calibration_ratio"
-	calibrationLowName   = "rampgauge_calibration_ratio_low"
-	calibrationHighName  = "rampgauge_calibration_ratio_high"
-	logMAEName           = "rampgauge_log_mae"
-	logLossName          = "rampgauge_log_loss"
-	entropyName          = "rampgauge_normalized_entropy"
-	coverageName         = "rampgauge_feature_coverage_ratio"
 	versionName          = "rampgauge_embedding_version_ratio"
 	skewName             = "rampgauge_embedding_skew_ratio"
-	successName          = "rampgauge_serving_success_ratio"
 	latencyName          = "rampgauge_serving_latency_seconds"
 	funnelName           = "rampgauge_funnel_candidates"
-	maturityName         = "rampgauge_label_maturity_ratio"
 	windowCandidatesName = "rampgauge_window_candidates"
 	windowWinnersName    = "rampgauge_window_winners"
 	windowLabelsName     = "rampgauge_window_conversions"
 )
+
+// Names of those that have one.
+var (
+	calibration = namesOf("rampgauge_calibration_ratio")
+	adjusted    = namesOf("rampgauge_calibration_adjusted_ratio")
+	maturity    = namesOf("rampgauge_label_maturity_ratio")
+	logMAE      = namesOf("rampgauge_log_mae")
+	logLoss     = namesOf("rampgauge_log_loss")
+	entropy     = namesOf("rampgauge_normalized_entropy")
+	auc         = namesOf("rampgauge_auc_ratio")
+	coverage    = namesOf("rampgauge_feature_coverage_ratio")
+	success     = namesOf("rampgauge_serving_success_ratio")
+)
+
+// names are those of an estimate's gauges. The one for its status has the
+// estimate's name and labels, so that PromQL finds what can be used without
+// naming a label: value and value_ok == 1.
+type names struct{ value, low, high, ok string }
+
+func namesOf(value string) names { return names{value, value + "_low", value + "_high", value + "_ok"} }
 
 // Names of the service's metrics that are read at scrape time.
 const (
@@ -44,42 +55,55 @@ var cellLabels = []string{"experiment", "arm", "ramp_percent", "window"}
 // experimentDescriptors lists the gauges of the experiments. Labels are those
 // beyond cellLabels.
 func experimentDescriptors() []telemetry.Descriptor {
+	return slices.Concat(
+		estimated(calibration, "Sum of predictions over sum of labels (winners), or of references (candidates, those that have one).", "population"),
+		estimated(adjusted, "Sum of predictions, each times the share of its conversions that has had time to come, over sum of labels, of winners: what rampgauge_calibration_ratio comes to once labels are complete."),
+		estimated(maturity, "Share of the winners' predicted conversions that has had time to come, by delay curves learned from the stream; where none is known yet, that of winners whose attribution window has closed."),
+		estimated(logMAE, "Mean absolute difference of the natural logarithms of prediction and reference, over candidates."),
+		estimated(logLoss, "Mean log loss of winners against their labels, natural logarithm."),
+		estimated(entropy, "Log loss over the entropy of the mean label, of winners."),
+		estimated(auc, "Area under the ROC curve of the predictions of winners: the share of pairs of a winner with label 1 and one with label 0 in which the first has the higher prediction."),
+		limited(coverage, "Share of candidates with the feature family present, among those whose auction lists it.", "family"),
+		[]telemetry.Descriptor{
+			{Name: versionName, Type: "gauge", Labels: []string{"version"},
+				Help: "Share of scored pairs by item embedding version."},
+			{Name: skewName, Type: "gauge", Labels: []string{"distance"},
+				Help: "Share of scored pairs by distance between query and item embedding version, among pairs whose versions differ in a trailing number only."},
+		},
+		limited(success, "Share of tower calls that succeeded.", "tower"),
+		[]telemetry.Descriptor{
+			// Untyped because a gauge may not have a label named quantile, and a
+			// summary would promise a cumulative count and sum.
+			{Name: latencyName, Type: "untyped", Labels: []string{"tower", "quantile"},
+				Help: "Quantiles of the latency of tower calls."},
+			{Name: funnelName, Type: "gauge", Labels: []string{"stage"},
+				Help: "Candidates that reached the funnel stage."},
+			{Name: windowCandidatesName, Type: "gauge",
+				Help: "Candidates in the window: the n of what is about candidates."},
+			{Name: windowWinnersName, Type: "gauge",
+				Help: "Winners in the window: the n of what is about winners."},
+			{Name: windowLabelsName, Type: "gauge",
+				Help: "Winners in the window whose label is 1."},
+		},
+	)
+}
+
+// limited describes a gauge with its interval, of a share that can be used
+// whenever it is known.
+func limited(n names, help string, labels ...string) []telemetry.Descriptor {
 	return []telemetry.Descriptor{
-		{Name: calibrationName, Type: "gauge", Labels: []string{"population"},
-			Help: "Sum of predictions over sum of labels (winners), or of references (candidates, those that have one)."},
-		{Name: calibrationLowName, Type: "gauge", Labels: []string{"population"},
-			Help: "Lower bound of the 95 % interval of rampgauge_calibration_ratio."},
-		{Name: calibrationHighName, Type: "gauge", Labels: []string{"population"},
-			Help: "Upper bound of the 95 % interval of rampgauge_calibration_ratio; absent without a label."},
-		{Name: logMAEName, Type: "gauge",
-			Help: "Mean absolute difference of the natural logarithms of prediction and reference, over candidates."},
-		{Name: logLossName, Type: "gauge",
-			Help: "Mean log loss of winners against their labels, natural logarithm."},
-		{Name: entropyName, Type: "gauge",
-			Help: "Log loss over the entropy of the mean label, of winners."},
-		{Name: coverageName, Type: "gauge", Labels: []string{"family"},
-			Help: "Share of candidates with the feature family present, among those whose auction lists it."},
-		{Name: versionName, Type: "gauge", Labels: []string{"version"},
-			Help: "Share of scored pairs by item embedding version."},
-		{Name: skewName, Type: "gauge", Labels: []string{"distance"},
-			Help: "Share of scored pairs by distance between query and item embedding version, among pairs whose versions differ in a trailing number only."},
-		{Name: successName, Type: "gauge", Labels: []string{"tower"},
-			Help: "Share of tower calls that succeeded."},
-		// Untyped because a gauge may not have a label named quantile, and a
-		// summary would promise a cumulative count and sum.
-		{Name: latencyName, Type: "untyped", Labels: []string{"tower", "quantile"},
-			Help: "Quantiles of the latency of tower calls."},
-		{Name: funnelName, Type: "gauge", Labels: []string{"stage"},
-			Help: "Candidates that reached the funnel stage."},
-		{Name: maturityName, Type: "gauge",
-			Help: "Share of winners whose attribution window has closed."},
-		{Name: windowCandidatesName, Type: "gauge",
-			Help: "Candidates in the window: the n of what is about candidates."},
-		{Name: windowWinnersName, Type: "gauge",
-			Help: "Winners in the window: the n of what is about winners."},
-		{Name: windowLabelsName, Type: "gauge",
-			Help: "Winners in the window whose label is 1."},
+		{Name: n.value, Type: "gauge", Labels: labels, Help: help},
+		{Name: n.low, Type: "gauge", Labels: labels, Help: "Lower limit of the 95 % interval of " + n.value + "."},
+		{Name: n.high, Type: "gauge", Labels: labels, Help: "Upper limit of the 95 % interval of " + n.value + "."},
 	}
+}
+
+// estimated describes a gauge with its interval and whether they can be used.
+func estimated(n names, help string, labels ...string) []telemetry.Descriptor {
+	return append(limited(n, help, labels...), telemetry.Descriptor{
+		Name: n.ok, Type: "gauge", Labels: labels,
+		Help: "1 where the status of " + n.value + " in the API is ok, 0 where it says why the number cannot be used as it is.",
+	})
 }
 
 // serviceDescriptors lists what is read from the running service at a scrape.

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/internal/stats"
 )
 
 // experiments collects the gauges of the experiments from the sliding windows.
@@ -89,9 +90,15 @@ type cell struct {
 
 func (c cell) candidates(r *aggregator.CandidateReading) {
 	c.count(windowCandidatesName, r.Count)
-	c.number(calibrationName, r.CalibrationVsReference, "candidates")
-	c.number(logMAEName, r.LogMAE)
-	c.numbers(coverageName, r.Coverage)
+	e := &r.Estimates
+	c.estimate(calibration, r.CalibrationVsReference, e.CalibrationVsReference, "candidates")
+	c.estimate(logMAE, r.LogMAE, e.LogMAE)
+	c.numbers(coverage.value, r.Coverage)
+	for family := range e.Coverage {
+		if family != "" {
+			c.limits(coverage, e.Coverage[family], family)
+		}
+	}
 	c.numbers(versionName, r.ItemEmbeddingVersions)
 	c.numbers(skewName, r.EmbeddingDistances)
 	for stage, n := range r.Stages {
@@ -104,12 +111,13 @@ func (c cell) candidates(r *aggregator.CandidateReading) {
 func (c cell) winners(r *aggregator.WinnerReading) {
 	c.count(windowWinnersName, r.Count)
 	c.count(windowLabelsName, r.Conversions)
-	c.number(calibrationName, r.Calibration, "winners")
-	c.number(calibrationLowName, r.CalibrationLow, "winners")
-	c.number(calibrationHighName, r.CalibrationHigh, "winners")
-	c.number(logLossName, r.LogLoss)
-	c.number(entropyName, r.NormalizedEntropy)
-	c.number(maturityName, r.LabelMaturity)
+	e := &r.Estimates
+	c.estimate(calibration, r.Calibration, e.Calibration, "winners")
+	c.estimate(adjusted, e.CalibrationAdjusted.ValueNumber(), e.CalibrationAdjusted)
+	c.estimate(maturity, e.LabelMaturity.ValueNumber(), e.LabelMaturity)
+	c.estimate(logLoss, r.LogLoss, e.LogLoss)
+	c.estimate(entropy, r.NormalizedEntropy, e.NormalizedEntropy)
+	c.estimate(auc, e.AUC.ValueNumber(), e.AUC)
 }
 
 func (c cell) serving(towers map[string]aggregator.TowerReading) {
@@ -117,13 +125,34 @@ func (c cell) serving(towers map[string]aggregator.TowerReading) {
 		if tower == "" {
 			continue
 		}
-		c.number(successName, r.SuccessRatio, tower)
+		c.number(success.value, r.SuccessRatio, tower)
+		c.limits(success, r.Estimates.SuccessRatio, tower)
 		for q, us := range r.LatencyUs {
 			if us.OK {
 				c.send(latencyName, prometheus.UntypedValue, us.Value/1e6, tower, q)
 			}
 		}
 	}
+}
+
+// estimate emits a number with its interval, and whether they can be used. Sums
+// of a format that had no clusters give a number alone, which is not ok.
+func (c cell) estimate(n names, value aggregator.Number, e aggregator.Estimate, labels ...string) {
+	if !value.OK && e.Known == 0 {
+		return
+	}
+	c.number(n.value, value, labels...)
+	c.limits(n, e, labels...)
+	ok := int64(0)
+	if e.Status == stats.OK {
+		ok = 1
+	}
+	c.count(n.ok, ok, labels...)
+}
+
+func (c cell) limits(n names, e aggregator.Estimate, labels ...string) {
+	c.number(n.low, e.LowNumber(), labels...)
+	c.number(n.high, e.HighNumber(), labels...)
 }
 
 // numbers emits one gauge an entry, but for entries without a name: an empty

@@ -21,6 +21,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/api/apitest"
 	"github.com/rampgauge/rampgauge/internal/api/exposition"
+	"github.com/rampgauge/rampgauge/internal/stats"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
@@ -36,6 +37,10 @@ func options(m *aggregator.Merged) exposition.Options {
 		Version: "1.2.3", Revision: "abc", Logger: slog.New(slog.DiscardHandler),
 	}
 }
+
+// complete is a number of auctions that fills every metric: the attribution
+// window of the first of them has closed, so that delays are known.
+const complete = 3600
 
 func scrape(t *testing.T, o exposition.Options, accept string) (contentType, body string) {
 	t.Helper()
@@ -60,7 +65,7 @@ func families(t *testing.T, body string) map[string]*dto.MetricFamily {
 }
 
 func TestLint(t *testing.T) {
-	o := options(apitest.Ramp(600))
+	o := options(apitest.Ramp(complete))
 	all := o.Windows
 	// The lint compares every pair of series of a family; one window will do.
 	o.Windows = func() []aggregator.WindowSums {
@@ -80,7 +85,7 @@ func TestLint(t *testing.T) {
 // TestEveryDescriptorIsFilled makes sure that nothing is documented and never
 // exported, or exported and not documented.
 func TestEveryDescriptorIsFilled(t *testing.T) {
-	_, body := scrape(t, options(apitest.Ramp(600)), "")
+	_, body := scrape(t, options(apitest.Ramp(complete)), "")
 	got := map[string]string{}
 	for name, f := range families(t, body) {
 		if strings.HasPrefix(name, "rampgauge_") {
@@ -99,7 +104,7 @@ func TestEveryDescriptorIsFilled(t *testing.T) {
 // TestGaugesAreReadings compares every experiment gauge of one cell with the
 // reading that it stands for.
 func TestGaugesAreReadings(t *testing.T) {
-	m := apitest.Ramp(600)
+	m := apitest.Ramp(complete)
 	_, body := scrape(t, options(m), "")
 	all := families(t, body)
 	var r aggregator.Reading
@@ -108,7 +113,8 @@ func TestGaugesAreReadings(t *testing.T) {
 			r = w.Sums.Read(w.Curves)
 		}
 	}
-	if r.Winners.Count == 0 || !r.Winners.CalibrationHigh.OK {
+	c, w, success := &r.Candidates.Estimates, &r.Winners.Estimates, r.Serving["query"].Estimates.SuccessRatio
+	if w.Calibration.Known != stats.KnownAll || w.CalibrationAdjusted.Known != stats.KnownAll {
 		t.Fatal("the cell to compare has no winners with labels")
 	}
 	for _, tc := range []struct {
@@ -118,8 +124,6 @@ func TestGaugesAreReadings(t *testing.T) {
 	}{
 		{"rampgauge_calibration_ratio", map[string]string{"population": "candidates"}, r.Candidates.CalibrationVsReference.Value},
 		{"rampgauge_calibration_ratio", map[string]string{"population": "winners"}, r.Winners.Calibration.Value},
-		{"rampgauge_calibration_ratio_low", map[string]string{"population": "winners"}, r.Winners.CalibrationLow.Value},
-		{"rampgauge_calibration_ratio_high", map[string]string{"population": "winners"}, r.Winners.CalibrationHigh.Value},
 		{"rampgauge_log_mae", nil, r.Candidates.LogMAE.Value},
 		{"rampgauge_log_loss", nil, r.Winners.LogLoss.Value},
 		{"rampgauge_normalized_entropy", nil, r.Winners.NormalizedEntropy.Value},
@@ -129,7 +133,6 @@ func TestGaugesAreReadings(t *testing.T) {
 		{"rampgauge_serving_success_ratio", map[string]string{"tower": "query"}, r.Serving["query"].SuccessRatio.Value},
 		{"rampgauge_serving_latency_seconds", map[string]string{"tower": "query", "quantile": "0.9"}, r.Serving["query"].LatencyUs["0.9"].Value / 1e6},
 		{"rampgauge_funnel_candidates", map[string]string{"stage": "won"}, float64(r.Candidates.Stages["won"])},
-		{"rampgauge_label_maturity_ratio", nil, r.Winners.LabelMaturity.Value},
 		{"rampgauge_window_candidates", nil, float64(r.Candidates.Count)},
 		{"rampgauge_window_winners", nil, float64(r.Winners.Count)},
 		{"rampgauge_window_conversions", nil, float64(r.Winners.Conversions)},
@@ -139,6 +142,42 @@ func TestGaugesAreReadings(t *testing.T) {
 		got, ok := find(all[tc.name], labels)
 		if !ok || got != tc.want {
 			t.Errorf("%s%v = %v, %v; want %v", tc.name, tc.labels, got, ok, tc.want)
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		labels map[string]string
+		want   aggregator.Estimate
+		share  bool // without _ok
+	}{
+		{"rampgauge_calibration_ratio", map[string]string{"population": "candidates"}, c.CalibrationVsReference, false},
+		{"rampgauge_calibration_ratio", map[string]string{"population": "winners"}, w.Calibration, false},
+		{"rampgauge_calibration_adjusted_ratio", nil, w.CalibrationAdjusted, false},
+		{"rampgauge_label_maturity_ratio", nil, w.LabelMaturity, false},
+		{"rampgauge_log_mae", nil, c.LogMAE, false},
+		{"rampgauge_log_loss", nil, w.LogLoss, false},
+		{"rampgauge_normalized_entropy", nil, w.NormalizedEntropy, false},
+		{"rampgauge_auc_ratio", nil, w.AUC, false},
+		{"rampgauge_feature_coverage_ratio", map[string]string{"family": "offsite_visits"}, c.Coverage["offsite_visits"], true},
+		{"rampgauge_serving_success_ratio", map[string]string{"tower": "query"}, success, true},
+	} {
+		labels := map[string]string{"experiment": "l1-cvr-v2", "arm": "treatment", "ramp_percent": "70", "window": "1h", "surface": "home"}
+		maps.Copy(labels, tc.labels)
+		if tc.want.Known != stats.KnownAll || tc.want.Status != stats.OK {
+			t.Errorf("%s%v: there is no estimate to compare: %+v", tc.name, tc.labels, tc.want)
+		}
+		got := map[string]float64{}
+		for _, suffix := range []string{"", "_low", "_high", "_ok"} {
+			if v, ok := find(all[tc.name+suffix], labels); ok {
+				got[suffix] = v
+			}
+		}
+		want := map[string]float64{"": tc.want.Value, "_low": tc.want.Low, "_high": tc.want.High, "_ok": 1}
+		if tc.share {
+			delete(want, "_ok")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s%v (-want +got):\n%s", tc.name, tc.labels, diff)
 		}
 	}
 }

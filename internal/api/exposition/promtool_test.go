@@ -18,7 +18,7 @@ func TestPromtoolCheckMetrics(t *testing.T) {
 	if promtool == "" {
 		t.Fatal("$PROMTOOL is not set; run make metrics")
 	}
-	_, body := scrape(t, options(apitest.Ramp(600)), "")
+	_, body := scrape(t, options(apitest.Ramp(complete)), "")
 	cmd := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 	cmd.Stdin = strings.NewReader(body)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {

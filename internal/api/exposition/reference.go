@@ -31,6 +31,15 @@ dimension, as in ` + "`{surface=\"\"}`" + `. A number that is not known yet is a
 window without events. Slices with an empty value, or with a dimension that begins with two underscores,
 are left out because Prometheus has no such labels. ` + "`topic`" + ` is the stream, whatever the topic is called.
 
+Intervals are at 95 %, for one look at one number; a limit that does not exist, as the upper one of a calibration
+without a label, is absent. ` + "`_ok`" + ` has the labels of the number that it is about, so this is what can be used of it:
+
+` + "```" + `
+rampgauge_calibration_ratio{population="winners"} and rampgauge_calibration_ratio_ok == 1
+` + "```" + `
+
+Where it is 0, the API gives the reason as ` + "`status`" + `. Shares without ` + "`_ok`" + ` can be used whenever they are there.
+
 `)
 	writeTable(&b, experimentDescriptors())
 	b.WriteString("\n## Service, at the time of the scrape\n\n")
