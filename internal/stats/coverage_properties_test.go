@@ -243,3 +243,19 @@ func TestQuantileDifference(t *testing.T) {
 		t.Errorf("p99 of 100 values: %+v, %v", limits, ok)
 	}
 }
+
+// Where all rows of both sides have a family the limits are those of none in
+// both, mirrored, however many rows there are.
+func TestScoreDifferenceOfAllIsThatOfNone(t *testing.T) {
+	for _, n := range []float64{3, 50, 500, 7207, 1e5, 1e7, 1e9} {
+		m := math.Ceil(1.2 * n)
+		none, okN := ScoreDifference(Proportion{0, n}, Proportion{0, m}, 0.95)
+		every, okE := ScoreDifference(Proportion{n, n}, Proportion{m, m}, 0.95)
+		if !okN || !okE || !(none.Low < 0) || !(none.High > 0) || !near(every.Low, -none.High, 1e-6) || !near(every.High, -none.Low, 1e-6) {
+			t.Errorf("%g rows: [%g, %g], of none [%g, %g]", n, every.Low, every.High, none.Low, none.High)
+		}
+		if w := 1.96 * 1.96 / (2*n + 4); none.High < w/2 || none.High > 4*w {
+			t.Errorf("%g rows: none's high limit is %g", n, none.High)
+		}
+	}
+}

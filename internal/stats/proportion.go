@@ -95,24 +95,24 @@ func scoreDifference(a, b Proportion, level float64, fitting func(a, b Proportio
 	return estimate(d, low, high, int64(math.Min(n, maxCount)), OK)
 }
 
-// bisectFrom is the last x from start towards end up to which f has been at most
-// 0 somewhere, or start where it is positive all along.
+// bisectFrom is the x between start and end at which f turns positive, for an f
+// that is 0 at start and negative from there to x; start where it is positive all
+// along. How close to start x is depends on the number of rows: the search goes
+// there by halves.
 func bisectFrom(f func(float64) float64, start, end float64) float64 {
-	if start == end {
-		return start
-	}
-	const steps = 1000
-	for i := 1; i < steps; i++ {
-		x := start + (end-start)*float64(i)/steps
+	far := end
+	for i := 0; i < 50; i++ {
+		x := start + math.Ldexp(end-start, -i)
 		if f(x) < 0 {
-			if !(f(end) > 0) {
+			switch {
+			case x == end:
 				return end
+			case x < far:
+				return bisect(f, x, far)
 			}
-			if x < end {
-				return bisect(f, x, end)
-			}
-			return bisect(f, end, x)
+			return bisect(f, far, x)
 		}
+		far = x
 	}
 	return start
 }
