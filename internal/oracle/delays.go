@@ -32,6 +32,7 @@ func truncated(r *rand.Rand, n, days int, rate float64) (triangle stats.DelayTri
 	return triangle, age, delay
 }
 
+// lifelines takes no curve that comes down to 0; maturityUnderCurve has some.
 func delayCurve(r *rand.Rand) (in, out Values, ok bool) {
 	days := 2 + r.IntN(40)
 	triangle, age, delay := truncated(r, spreadCount(r, 3, 2000), days, spread(r, 0.03, 0.8))
@@ -44,7 +45,7 @@ func delayCurve(r *rand.Rand) (in, out Values, ok bool) {
 	}
 	return Values{"age": age, "delay": delay, "days": days, "tail": tail}, Values{
 		"F": c.F, "events": c.Events, "at_risk": c.AtRisk, "var": variance,
-	}, ok
+	}, ok && c.F[0] > 0
 }
 
 func delayShift(r *rand.Rand) (in, out Values, ok bool) {

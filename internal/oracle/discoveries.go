@@ -82,7 +82,7 @@ func lord(r *rand.Rand) (in, out Values, ok bool) {
 func saffron(r *rand.Rand) (in, out Values, ok bool) {
 	p, alpha := pValues(r), pick(r, 0.05, 0.1)
 	s := stats.SAFFRON{Alpha: alpha, Wealth: alpha * pick(r, 0.1, 0.5), Lambda: pick(r, 0.25, 0.5, 0.75)}
-	return Values{"p": p, "alpha": alpha, "wealth": s.Wealth, "lambda": s.Lambda},
+	return Values{"p": p, "alpha": alpha, "wealth": s.Wealth, "candidate": s.Lambda},
 		online(len(p), s.Level, func(i int) bool { return s.Test(p[i]) }), true
 }
 
