@@ -13,7 +13,6 @@ import (
 type packed struct {
 	bytes           []byte
 	firstMs, lastMs int64
-	winners         Tally
 	types           []TypeSums
 }
 
@@ -33,7 +32,7 @@ func (w *packer) pack(s *Sums) *packed {
 		b = appendHistogram(b, &t.Latency)
 	}
 	w.scratch = b
-	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, winners: s.Winners.All, types: cloneTypes(s.Winners.Types)}
+	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, types: cloneTypes(s.Winners.Types)}
 }
 
 // unpack writes the sums into s, reusing its memory. Names in s are views of

@@ -99,37 +99,25 @@ func (m *Merged) sum(t *track, from, to int64) *Sums {
 	var scratch Sums
 	for ; i < len(t.panes) && t.panes[i].pane.StartMs < to; i++ {
 		e := &t.panes[i]
-		mature, passed := m.mature(e.pane), m.passed(e.pane)
+		passed := m.passed(e.pane)
 		for _, p := range e.parts {
 			if total == nil {
 				total = &Sums{}
 			}
 			p.packed.addTo(total, &scratch)
 			addCohort(&total.Winners.Ages, p.packed.types, passed)
-			if mature {
-				total.Winners.Mature.add(p.packed.winners)
-			}
 		}
 	}
 	return total
 }
 
-// mature reports whether the attribution window of every impression that the
-// pane can hold has closed by the newest event.
-func (m *Merged) mature(p Pane) bool {
-	return m.age(p) >= m.opts.AttributionWindow.Milliseconds()
-}
-
-// age is that of the youngest impression that the pane can hold, by the newest event.
-func (m *Merged) age(p Pane) int64 { return m.newest - m.opts.Levels.At(p.StartMs, m.newest).EndMs() }
-
 // passed is how many buckets of delays have gone by in full for every impression
 // that the pane can hold.
 func (m *Merged) passed(p Pane) int {
-	if m.mature(p) {
+	age := m.newest - m.opts.Levels.At(p.StartMs, m.newest).EndMs() // of the youngest
+	if age >= m.opts.AttributionWindow.Milliseconds() {
 		return delayBuckets // no conversion counts that comes later
 	}
-	age := m.age(p)
 	n, found := slices.BinarySearch(delayEdgesMs[:], age)
 	if found {
 		n++

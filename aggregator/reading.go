@@ -83,7 +83,7 @@ type WinnerReading struct {
 	LogLoss                 Number            `json:"log_loss"`
 	NormalizedEntropy       Number            `json:"normalized_entropy"`
 	Brier                   Number            `json:"brier"`
-	LabelMaturity           Number            `json:"label_maturity"` // share of winners whose attribution window has closed
+	LabelMaturity           Number            `json:"label_maturity"` // share of conversions to come that has had time to
 	CostMicros              float64           `json:"cost_micros"`
 	ValueMicros             float64           `json:"value_micros"`
 	CostPerConversionMicros Number            `json:"cost_per_conversion_micros"`
@@ -229,29 +229,9 @@ func (w *WinnerSums) read(curves *Curves) WinnerReading {
 		}
 	}
 	r.Estimates = w.estimates(&r, curves)
-	r.CalibrationLow, r.CalibrationHigh = w.calibrationInterval(predictions, labels)
-	r.LabelMaturity = ratio(w.Mature.Weight(), weight)
+	r.CalibrationLow, r.CalibrationHigh = r.Estimates.Calibration.LowNumber(), r.Estimates.Calibration.HighNumber()
+	r.LabelMaturity = r.Estimates.LabelMaturity.ValueNumber()
 	return r
-}
-
-// calibrationInterval bounds Σp/Σy by the exact interval of the number of
-// labels seen. It takes impressions as independent; with weights it is scaled
-// to the weighted ratio.
-func (w *WinnerSums) calibrationInterval(predictions, labels float64) (low, high Number) {
-	if predictions <= 0 {
-		return Number{}, Number{}
-	}
-	n := w.Labels.N
-	fewest, most := stats.PoissonInterval(n, intervalLevel)
-	scale := 1.0
-	if n > 0 {
-		scale = labels / float64(n)
-	}
-	low = ratio(predictions, most*scale)
-	if n > 0 {
-		high = ratio(predictions, fewest*scale)
-	}
-	return low, high
 }
 
 func (t *TowerSums) read() TowerReading {

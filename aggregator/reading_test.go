@@ -12,13 +12,20 @@ import (
 )
 
 // winners counts n winners of prediction p, the first `labels` of them with
-// label 1 and a value of 7.
+// label 1 and a value of 7, each in a cluster of its own.
 func winners(t *testing.T, n, labels int, p, weight float32) *Sums {
+	t.Helper()
+	return winnersIn(t, n, n, labels, p, weight)
+}
+
+// winnersIn is winners of some clusters, as many in each.
+func winnersIn(t *testing.T, clusters, n, labels int, p, weight float32) *Sums {
 	t.Helper()
 	part := NewPartition(Options{Levels: DefaultLevels()})
 	e := ordinaryAuction(event.Candidates{})
 	w := Winner{Route: part.Route(e), TimeMs: start, Prediction: p, Weight: weight, CostMicros: 30, Families: -1, OptTypes: -1}
 	for i := range n {
+		w.Cluster = uint64(i*clusters/n) << (64 - clusterBits)
 		part.Winner(&w)
 		if i < labels {
 			part.Label(&w, Outcome{}, Outcome{Positive: true, Type: part.ConversionType([]byte("click"))})
@@ -145,6 +152,28 @@ func TestWinnerNumbers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := winners(t, tc.n, tc.labels, tc.p, tc.weight).Read(nil).Winners
 			tc.check(t, &r)
+		})
+	}
+}
+
+func TestCalibrationInterval(t *testing.T) {
+	// Student's t and limits of Poisson means by SciPy: t.ppf(0.975, 23),
+	// t.ppf(0.975, 1), chi2.ppf(0.025, 2)/2 and chi2.ppf(0.975, 4)/2.
+	const t23, t1, fewestOfOne, mostOfOne = 2.0686576104190406, 12.706204736432095, 0.025317807984289897, 5.571643390938898
+	for _, tc := range []struct {
+		name                string
+		clusters, n, labels int
+		low, high           float64
+	}{
+		// ln Q has the variance Σ(O_g/O − E_g/E)²·G/(G−1) = 1/23.
+		{"twelve labels in as many clusters", 24, 24, 12, math.Exp(-t23 / math.Sqrt(23)), math.Exp(t23 / math.Sqrt(23))},
+		{"twelve labels in one of two clusters", 2, 24, 12, math.Exp(-t1), math.Exp(t1)},
+		{"two labels in one of two clusters are as good as one", 2, 8, 2, 4 / (2 * mostOfOne), 4 / (2 * fewestOfOne)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := winnersIn(t, tc.clusters, tc.n, tc.labels, 0.5, 1).Read(nil).Winners
+			wantNumber(t, "calibration_low", w.CalibrationLow, tc.low, true)
+			wantNumber(t, "calibration_high", w.CalibrationHigh, tc.high, true)
 		})
 	}
 }

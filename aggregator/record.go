@@ -238,7 +238,7 @@ func (d *Decoder) Value(k RecordKey, value []byte) (u Upsert, newestMs int64, er
 		if r.err == nil && format != packedFormat {
 			p.bytes = new(packer).pack(&d.scratch).bytes
 		}
-		p.winners, p.types = d.scratch.Winners.All, cloneTypes(d.scratch.Winners.Types)
+		p.types = cloneTypes(d.scratch.Winners.Types)
 		u.Sums, u.packed = &d.scratch, p
 	}
 	if r.err != nil {

@@ -37,12 +37,9 @@ func (m *Merged) WindowsOf(keep func(experiment string) bool) []WindowSums {
 			sums := t.windows[w].sum.Clone()
 			for i := t.windows[w].first; i < len(t.panes); i++ {
 				e := &t.panes[i]
-				mature, passed := m.mature(e.pane), m.passed(e.pane)
+				passed := m.passed(e.pane)
 				for _, p := range e.parts {
 					addCohort(&sums.Winners.Ages, p.packed.types, passed)
-					if mature {
-						sums.Winners.Mature.add(p.packed.winners)
-					}
 				}
 			}
 			out = append(out, WindowSums{Key: k, Window: m.opts.Windows[w], Sums: sums, Curves: curves[k.Experiment]})
@@ -89,9 +86,6 @@ func (m *Merged) Series(q Query, step time.Duration) (*Series, error) {
 			for _, p := range e.parts {
 				p.packed.addTo(points[k].Sums, &scratch)
 				addCohort(&points[k].Sums.Winners.Ages, p.packed.types, m.passed(e.pane))
-				if m.mature(e.pane) {
-					points[k].Sums.Winners.Mature.add(p.packed.winners)
-				}
 			}
 		}
 		out[t.key.Arm] = points

@@ -75,10 +75,8 @@ type WinnerSums struct {
 	Types               []TypeSums // sorted by optimization type
 	Exposure            Exposure
 	Families            []FamilyTally
-	// Mature counts the winners whose attribution window had closed when the
-	// sums were read. It is filled by queries and never part of state.
-	Mature Tally
-	// Ages splits them by how old they were then. It is filled by queries, too.
+	// Ages splits the winners by how old they were when the sums were read. It is
+	// filled by queries and never part of state.
 	Ages []AgeSums
 }
 
@@ -209,7 +207,6 @@ func (w *WinnerSums) add(o *WinnerSums) {
 	addTypes(&w.Types, o.Types)
 	w.Exposure.add(&o.Exposure)
 	addFamilies(&w.Families, o.Families)
-	w.Mature.add(o.Mature)
 	addAges(&w.Ages, o.Ages)
 }
 

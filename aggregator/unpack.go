@@ -193,7 +193,7 @@ func (r *unpacker) candidates(c *CandidateSums) {
 }
 
 func (r *unpacker) winners(w *WinnerSums) {
-	w.All, w.Labels, w.Mature = r.tally(), r.tally(), Tally{}
+	w.All, w.Labels = r.tally(), r.tally()
 	w.Ages = w.Ages[:0]
 	for _, v := range []*fixed.Int128{&w.Prediction, &w.Paired, &w.Reference, &w.LogLoss, &w.Brier, &w.Cost, &w.Value} {
 		*v = r.int128()
