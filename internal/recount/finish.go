@@ -3,9 +3,9 @@ package recount
 import "math"
 
 // finish derives the means, ratios and quantiles from the sums.
-func (n *Numbers) finish() {
+func (n *Numbers) finish(curves map[string]*Curve) {
 	n.Candidates.finish()
-	n.Winners.finish()
+	n.Winners.finish(curves)
 	for _, t := range n.Serving {
 		t.SuccessRatio = ratio(t.ok.value(), t.all.value())
 		t.TimeoutRatio = ratio(t.timeout.value(), t.all.value())
@@ -28,13 +28,12 @@ func (n *Candidates) finish() {
 	n.Bins = binsOf(n.bins)
 }
 
-func (n *Winners) finish() {
+func (n *Winners) finish(curves map[string]*Curve) {
 	n.PredictionSum = n.prediction.value()
 	labels, weight := n.labels.value(), n.weight.value()
 	n.Calibration = ratio(n.PredictionSum, labels)
 	n.LogLoss = ratio(n.loss.value(), weight)
 	n.Brier = ratio(n.brier.value(), weight)
-	n.LabelMaturity = ratio(n.mature.value(), weight)
 	n.CostMicros, n.ValueMicros = n.cost.value(), n.value.value()
 	n.CostPerConversionMicros = ratio(n.CostMicros, labels)
 	n.Coverage = coverageOf(n.families)
@@ -43,22 +42,10 @@ func (n *Winners) finish() {
 		entropy := -mean.Value*math.Log(mean.Value) - (1-mean.Value)*math.Log1p(-mean.Value)
 		n.NormalizedEntropy = ratio(n.LogLoss.Value, entropy)
 	}
-	n.finishInterval(labels)
-}
-
-// finishInterval bounds Σp/Σy by the exact interval of the number of labels,
-// scaled to the weighted labels.
-func (n *Winners) finishInterval(labels float64) {
-	if n.Count == 0 {
-		return
-	}
-	low, high := poissonInterval(n.Conversions)
-	scale := 1.0
-	if n.Conversions > 0 {
-		scale = labels / float64(n.Conversions)
-	}
-	n.CalibrationLow = ratio(n.PredictionSum, high*scale)
-	n.CalibrationHigh = ratio(n.PredictionSum, low*scale)
+	n.finishInterval()
+	n.finishMaturity(curves)
+	n.finishRanking()
+	n.finishExposure()
 }
 
 func coverageOf(families map[string]*share) map[string]Number {

@@ -16,6 +16,7 @@ type Numbers struct {
 // Candidates is about all scored candidates. Counts are not weighted.
 type Candidates struct {
 	Count, ReferenceCount       int64
+	Auctions                    int64 // that were scored, those without candidates too
 	PredictionSum, ReferenceSum float64
 	CalibrationVsReference      Number
 	LogMAE, LogBias             Number
@@ -41,13 +42,20 @@ type Winners struct {
 	Calibration, CalibrationLow       Number
 	CalibrationHigh                   Number
 	LogLoss, NormalizedEntropy, Brier Number
-	LabelMaturity                     Number
+	LabelMaturity                     Number  // Σp·F(age)/Σp
+	CalibrationAdjusted               Number  // Σp·F(age)/Σy over the conversions that have had time to come
+	Matured                           int64   // number of these
+	AUC, BinnedAUC                    Number  // from predictions; from bins of them
+	AUCHalfWidth                      float64 // how far apart both may be
+	CalibrationByPropensity           Number
+	Exposed                           int64 // winners with a propensity
 	CostMicros, ValueMicros           float64
 	CostPerConversionMicros           Number
 	Coverage                          map[string]Number
 	Bins                              map[float64]Bin
 	prediction, labels, loss, brier   sum
-	weight, mature, cost, value       sum
+	weight, cost, value               sum
+	rows                              []row
 	families                          map[string]*share
 	bins                              map[float64]*bin
 }
@@ -167,10 +175,33 @@ func addFamilies(families map[string]*share, c candidate) {
 	}
 }
 
-func (n *Winners) add(w winner, mature bool) {
+// row is one winner, as the estimates want it.
+type row struct {
+	weight, p, propensity float64
+	converted, closed     bool // closed: its attribution window is over
+	delay, passed         int  // bucket of its first conversion; buckets gone by
+	cluster               int
+	optimizationType      string
+}
+
+func (r *Recount) row(w *winner) row {
+	t := w.impression.EventTimeMs
+	out := row{
+		weight: weightOf(w.candidate.record), p: w.candidate.prediction(), propensity: float64(w.impression.Propensity),
+		passed: r.passed(t), cluster: w.clusterOf(), optimizationType: w.candidate.optimizationType(),
+	}
+	out.closed = out.passed == len(r.edges)
+	if w.first != nil {
+		out.converted, out.delay = true, r.bucketOf(w.first.EventTimeMs-t)
+	}
+	return out
+}
+
+func (n *Winners) add(w winner, of *Recount) {
+	n.rows = append(n.rows, of.row(&w))
 	weight, p, y := weightOf(w.candidate.record), w.candidate.prediction(), 0.0
 	b := at(n.bins, lowerEdge(p))
-	if w.converted {
+	if w.first != nil {
 		y = 1
 		n.Conversions++
 		b.conversions++
@@ -188,9 +219,6 @@ func (n *Winners) add(w winner, mature bool) {
 	n.brier.add(weight * (p - y) * (p - y))
 	n.cost.add(weight * float64(w.impression.CostMicros))
 	n.value.add(weight * float64(w.value))
-	if mature {
-		n.mature.add(weight)
-	}
 	addFamilies(n.families, w.candidate)
 }
 

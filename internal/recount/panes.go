@@ -43,10 +43,3 @@ func wholeMultiple(t, width int64) int64 {
 	}
 	return q * width
 }
-
-// mature reports whether the attribution window of everything in t's pane has
-// closed by the newest event.
-func (r *Recount) mature(t int64) bool {
-	_, end := r.pane(t)
-	return end+r.opts.AttributionWindow.Milliseconds() <= r.newestMs
-}

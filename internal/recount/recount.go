@@ -21,6 +21,7 @@ type Options struct {
 // It is not safe for concurrent use, and it keeps the messages handed in.
 type Recount struct {
 	opts        Options
+	edges       []int64 // of the buckets of delay, ms
 	auctions    map[string]*auction
 	impressions map[string]*eventpb.Impression
 	conversions map[conversionID]*outcome
@@ -54,6 +55,7 @@ type outcome struct {
 func New(opts Options) *Recount {
 	return &Recount{
 		opts:        opts,
+		edges:       edgesBelow(opts.AttributionWindow),
 		auctions:    map[string]*auction{},
 		impressions: map[string]*eventpb.Impression{},
 		conversions: map[conversionID]*outcome{},
@@ -122,8 +124,8 @@ type winner struct {
 	impression *eventpb.Impression
 	auction    *auction
 	candidate  candidate
-	converted  bool
-	value      int64 // of all conversions that count
+	first      *eventpb.Conversion // the earliest of those that count, nil without any
+	value      int64               // of all conversions that count
 }
 
 // winners lists the matched impressions by id, with their labels.
@@ -144,8 +146,10 @@ func (r *Recount) winners() []winner {
 		w := winner{impression: i, auction: a, candidate: c}
 		for _, conv := range byImpression[id] {
 			if r.counts(i, conv) {
-				w.converted = true
 				w.value += conv.ValueMicros
+				if w.first == nil || before(conv, w.first) {
+					w.first = conv
+				}
 			}
 		}
 		out = append(out, w)

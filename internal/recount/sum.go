@@ -89,34 +89,3 @@ func firstReaching(values []weighted, weight float64) float64 {
 	}
 	return values[len(values)-1].value
 }
-
-// poissonInterval is the exact 95 % interval of a Poisson mean of which n
-// events were seen: the means at which as few as n, or as many as n, events
-// have a probability of 2.5 %.
-func poissonInterval(n int64) (low, high float64) {
-	atMost := func(k int64, mean float64) float64 {
-		var s sum
-		for i := int64(0); i <= k; i++ {
-			lg, _ := math.Lgamma(float64(i) + 1)
-			s.add(math.Exp(float64(i)*math.Log(mean) - mean - lg))
-		}
-		return s.value()
-	}
-	// atMost falls as the mean grows.
-	solve := func(k int64, want float64) float64 {
-		lo, hi := 1e-12, 10*float64(n)+100
-		for range 200 {
-			mid := (lo + hi) / 2
-			if atMost(k, mid) > want {
-				lo = mid
-			} else {
-				hi = mid
-			}
-		}
-		return (lo + hi) / 2
-	}
-	if n > 0 {
-		low = solve(n-1, 0.975)
-	}
-	return low, solve(n, 0.025)
-}

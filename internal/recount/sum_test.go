@@ -1,9 +1,6 @@
 package recount
 
-import (
-	"math"
-	"testing"
-)
+import "testing"
 
 func TestSumKeepsSmallTerms(t *testing.T) {
 	var s sum
@@ -40,23 +37,6 @@ func TestQuantileOf(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
-	}
-}
-
-// TestPoissonInterval has the limits of Garwood's table.
-func TestPoissonInterval(t *testing.T) {
-	for _, tc := range []struct {
-		n         int64
-		low, high float64
-	}{
-		{0, 0, 3.6888794541139363},
-		{1, 0.025317807984289897, 5.571643390938898},
-		{12, 6.200575195719, 20.961585072088},
-	} {
-		low, high := poissonInterval(tc.n)
-		if math.Abs(low-tc.low) > 1e-6 || math.Abs(high-tc.high) > 1e-6 {
-			t.Errorf("%d events: got [%v, %v], want [%v, %v]", tc.n, low, high, tc.low, tc.high)
-		}
 	}
 }
 

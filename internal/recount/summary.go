@@ -39,6 +39,7 @@ func (r *Recount) Summary(q Query) map[string]*Arm {
 		groups := s.groups(a.first, a.first.EventTimeMs)
 		candidates := a.candidatesInOrder()
 		for _, n := range groups {
+			n.Candidates.Auctions++
 			for _, c := range candidates {
 				n.Candidates.add(c)
 			}
@@ -47,17 +48,19 @@ func (r *Recount) Summary(q Query) map[string]*Arm {
 			}
 		}
 	}
-	for _, w := range r.winners() {
+	winners := r.winners()
+	for _, w := range winners {
 		t := w.impression.EventTimeMs
 		for _, n := range s.groups(w.auction.first, t) {
-			n.Winners.add(w, r.mature(t))
+			n.Winners.add(w, r)
 		}
 	}
+	curves := r.curves(q.Experiment, winners)
 	for _, arm := range s.arms {
 		slices.Sort(arm.RampPercents)
-		arm.Total.finish()
+		arm.Total.finish(curves)
 		for _, n := range arm.Slices {
-			n.finish()
+			n.finish(curves)
 		}
 	}
 	return s.arms

@@ -16,6 +16,7 @@ import (
 func (w *World) Check(merged *aggregator.Merged, r *recount.Recount, rng *rand.Rand) ([]string, error) {
 	var out []string
 	for _, name := range r.Experiments() {
+		curves := false // compared
 		for _, q := range w.queries(name, rng) {
 			want := r.Summary(recountQuery(q))
 			s, err := merged.Summary(q)
@@ -25,6 +26,12 @@ func (w *World) Check(merged *aggregator.Merged, r *recount.Recount, rng *rand.R
 					return nil, err
 				}
 				continue
+			}
+			if !curves {
+				curves = true
+				for _, d := range CompareCurves(s.Curves, r.Curves(name)) {
+					out = append(out, fmt.Sprintf("%s: %s", name, d))
+				}
 			}
 			for _, d := range Compare(Read(s), want) {
 				out = append(out, fmt.Sprintf("%+v: %s", q, d))

@@ -95,6 +95,7 @@ func compareReading(d *Diffs, got aggregator.Reading, want *recount.Numbers) {
 
 func compareCandidates(d *Diffs, got aggregator.CandidateReading, want *recount.Candidates) {
 	d.Count("count", got.Count, want.Count)
+	d.Count("auctions", got.Auctions, want.Auctions)
 	d.Count("reference_count", got.ReferenceCount, want.ReferenceCount)
 	d.Sum("prediction_sum", got.PredictionSum, want.PredictionSum, 0)
 	d.Sum("reference_sum", got.ReferenceSum, want.ReferenceSum, 0)
@@ -136,8 +137,7 @@ func compareWinners(d *Diffs, got aggregator.WinnerReading, want *recount.Winner
 	// Squares of tiny predictions end below the unit of 2^-60 that each is rounded to.
 	d.number("brier", got.Brier, want.Brier, 1e-9)
 	d.number("label_maturity", got.LabelMaturity, want.LabelMaturity, 0)
-	d.number("calibration_low", got.CalibrationLow, want.CalibrationLow, 0)
-	d.number("calibration_high", got.CalibrationHigh, want.CalibrationHigh, 0)
+	compareEstimates(d, &got, want)
 	d.Sum("cost_micros", got.CostMicros, want.CostMicros, 0)
 	d.Sum("value_micros", got.ValueMicros, want.ValueMicros, 0)
 	d.number("cost_per_conversion", got.CostPerConversionMicros, want.CostPerConversionMicros, 0)

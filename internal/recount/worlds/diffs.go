@@ -52,3 +52,10 @@ func (d *Diffs) quantile(what string, got aggregator.Number, want recount.Quanti
 		d.Addf("%s: got %+v, want %+v within 1 %%", what, got, want)
 	}
 }
+
+// near compares to a tolerance relative to the wanted value.
+func (d *Diffs) near(what string, got aggregator.Number, want recount.Number, tolerance float64) {
+	if got.OK != want.OK || !(math.Abs(got.Value-want.Value) <= tolerance*math.Abs(want.Value)) {
+		d.Addf("%s: got %+v, want %+v", what, got, want)
+	}
+}
