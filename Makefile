@@ -13,6 +13,9 @@ GOVULNCHECK := $(TOOLS)/govulncheck-1.9.0
 PROMTOOL := $(TOOLS)/promtool
 FUZZTIME ?= 10s
 SEEDS ?= 20000
+ORACLES := $(TOOLS)/oracle-venv
+SEED ?= 1
+CASES ?= 200
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -97,6 +100,11 @@ simulate-faults: ## Run 20,000 simulated worlds through every fault, and find pl
 	@bin/faultsim -seeds $(SEEDS)
 	@bin/faultsim -mutations -seeds 2000
 
+oracle: $(ORACLES)/done ## Ask other packages for CASES random cases of each statistic, drawn from SEED.
+	@mkdir -p bin
+	@$(GO) run ./internal/oracle/draw -seed $(SEED) -cases $(CASES) >bin/oracle-cases.jsonl
+	@$(ORACLES)/bin/python -B internal/oracle/oracle.py bin/oracle-cases.jsonl internal/stats/testdata/vectors
+
 clean: ## Remove what was built, but for the tools.
 	@rm -rf bin
 
@@ -106,7 +114,10 @@ $(GOLANGCI_LINT):
 $(GOVULNCHECK):
 	@.ci/install $@ golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+$(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
+	@internal/oracle/install $(ORACLES)
+
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults clean
+.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle clean

@@ -18,8 +18,8 @@ import numpy as np
 
 from checks import CHECKS
 
-MODULES = [m for m in ["ratios", "reliability", "losses", "ranking", "exposure", "delays", "mixtures", "sequences", "discoveries", "changes",
-           "drifts", "coverage", "diagnosis"] if os.path.exists(os.path.join(os.path.dirname(__file__),"checks",m+".py"))]
+MODULES = ["ratios", "reliability", "losses", "ranking", "exposure", "delays", "mixtures", "sequences", "discoveries", "changes",
+           "drifts", "coverage", "diagnosis"]
 OPTIONAL = ["confseq"]  # needs a C++ compiler; where it is missing, definitions alone answer
 WORDS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 

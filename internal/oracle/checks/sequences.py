@@ -93,7 +93,7 @@ def betting(x, n, level):
 
 def in_logits(excess, k, n):
     """The proportions on both sides of k/n at which the evidence is enough."""
-    near = min(max(k / n, 1e-9 / n), 1 - 1e-9 / n)
+    near = min(max(k / n, 1e-4 / n), 1 - 1e-4 / n)
     middle, width = special.logit(near), 1 / math.sqrt(n * near * (1 - near) + 1)
     far = 690  # beyond, proportions are next to what a float can hold
     low = root(excess, middle, -width, -far) if k > 0 else -far
