@@ -38,14 +38,6 @@ func makeArms(e *Experiment) arms {
 func (a *arms) name(i int) string  { return a.e.Summary.Arms[i].Arm }
 func (a *arms) control(i int) bool { return a.name(i) == a.e.Control }
 func (a *arms) head(i int) []head  { return []head{a.headOf(i)} }
-func (a *arms) winners() []*aggregator.WinnerReading {
-	var out []*aggregator.WinnerReading
-	for i := range a.readings {
-		out = append(out, &a.readings[i].Winners)
-	}
-	return out
-}
-
 func (a *arms) headOf(i int) head {
 	h := head{Text: a.name(i), Span: 1}
 	if a.control(i) && h.Text != "control" {
@@ -88,13 +80,53 @@ func (a *arms) overview() table {
 	return t
 }
 
+// calibrationTable has what can be compared in one row: candidates beside
+// winners, and winners as seen beside what they come to.
+func (a *arms) calibrationTable() table {
+	t := table{
+		Caption: "Calibration: candidates beside winners",
+		Note:    "Sum of predictions over sum of references or of labels; above 1 is too high. Marks show the 95 % interval, the dashed line is 1.",
+		Columns: []column{
+			{Title: "Arm", Text: true},
+			{Title: "Candidates, against the reference", Meaning: "Sum of predictions over sum of references, of candidates that have one."},
+			{Title: "Winners, as seen", Meaning: "Sum of predictions over sum of labels. A winner without conversion counts as label 0, also while one can still come."},
+			{Title: "Winners, maturity-adjusted", Meaning: "The same with each prediction times the share of its conversions that has had time to come: what the number as seen comes to."},
+			{Title: "Label maturity", Meaning: "Share of the predicted conversions that has had time to come, by delays learned from this experiment."},
+		},
+	}
+	var all []aggregator.Estimate
+	chance := false
+	for i := range a.readings {
+		all = append(all, calibrations(&a.readings[i])...)
+		chance = chance || a.readings[i].Winners.Estimates.CalibrationByPropensity.HasValue()
+	}
+	if chance {
+		t.Columns = append(t.Columns, column{Title: "By propensity", Meaning: "Winners weighted by the inverse of the propensity that they were shown with: of all that could have been shown."})
+	}
+	x := makeAxis(all)
+	for i := range a.readings {
+		c, w := &a.readings[i].Candidates, &a.readings[i].Winners
+		e := &w.Estimates
+		cells := []cell{
+			x.calibration(c.Estimates.CalibrationVsReference, c.CalibrationVsReference, of(c.Estimates.CalibrationVsReference)),
+			x.calibration(e.Calibration, w.Calibration, conversions(w.Conversions)),
+			x.calibration(e.CalibrationAdjusted, aggregator.Number{}, conversions(e.CalibrationAdjusted.N)),
+			estimated(e.LabelMaturity, aggregator.Number{}, percent, winners(w.Count)),
+		}
+		if chance {
+			cells = append(cells, x.calibration(e.CalibrationByPropensity, aggregator.Number{}, of(e.CalibrationByPropensity)))
+		}
+		t.Rows = append(t.Rows, row{a.head(i), cells})
+	}
+	return t
+}
+
 func (a *arms) candidates() table {
 	t := table{
 		Caption: "Candidates: everything scored",
 		Note:    "Against the reference model, where a candidate has a reference.",
 		Columns: []column{
 			{Title: "Arm", Text: true},
-			{Title: "Calibration vs reference", Meaning: "Sum of predictions over sum of references."},
 			{Title: "Log MAE", Meaning: "Mean of |ln p − ln r|."},
 			{Title: "Log bias", Meaning: "Mean of ln p − ln r."},
 			{Title: "p50", Meaning: "Median prediction, within 1 %."},
@@ -104,15 +136,15 @@ func (a *arms) candidates() table {
 	}
 	for i := range a.readings {
 		c := &a.readings[i].Candidates
-		referenced, all := of(c.ReferenceCount), of(c.Count)
-		t.Rows = append(t.Rows, row{a.head(i), []cell{
-			known(c.CalibrationVsReference, ratio, referenced),
-			known(c.LogMAE, number, referenced),
-			known(c.LogBias, number, referenced),
-			known(c.PredictionQuantiles["0.5"], number, all),
-			known(c.PredictionQuantiles["0.9"], number, all),
-			known(c.PredictionQuantiles["0.99"], number, all),
-		}})
+		e := &c.Estimates
+		r := row{a.head(i), []cell{
+			estimated(e.LogMAE, c.LogMAE, number, of(e.LogMAE)),
+			estimated(e.LogBias, c.LogBias, number, of(e.LogBias)),
+		}}
+		for _, q := range []string{"0.5", "0.9", "0.99"} {
+			r.Cells = append(r.Cells, estimated(e.PredictionQuantiles[q], c.PredictionQuantiles[q], number, of(e.PredictionQuantiles[q])))
+		}
+		t.Rows = append(t.Rows, r)
 	}
 	return t
 }
@@ -120,33 +152,35 @@ func (a *arms) candidates() table {
 func (a *arms) winnersTable() table {
 	t := table{
 		Caption: "Winners: what was shown, against its labels",
-		Note:    "A winner without conversion counts as label 0, also while its attribution window is open: read these beside the label maturity. Marks show the interval, the dashed line is 1.",
+		Note:    "As seen: a winner without conversion counts as label 0, also while one can still come. Read these beside the label maturity.",
 		Columns: []column{
 			{Title: "Arm", Text: true},
-			{Title: "Calibration", Meaning: "Sum of predictions over sum of labels. 1 is calibrated, above is too high."},
 			{Title: "Log loss", Meaning: "Mean of −(y ln p + (1−y) ln(1−p))."},
 			{Title: "Normalized entropy", Meaning: "Log loss over the entropy of the mean label."},
 			{Title: "Brier", Meaning: "Mean of (p − y)²."},
-			{Title: "Label maturity", Meaning: "Share of winners whose attribution window has closed."},
+			{Title: "AUC", Meaning: "Share of pairs of a winner that converted and one that did not in which the first has the higher prediction."},
 			{Title: "Cost per conversion", Meaning: "In units of the currency."},
 		},
 	}
-	x := makeAxis(a.winners())
 	for i := range a.readings {
 		w := &a.readings[i].Winners
-		n := of(w.Count)
-		calibration := x.calibration(w)
-		calibration.N = joinNotes(calibration.N, conversions(w.Conversions))
+		e := &w.Estimates
 		t.Rows = append(t.Rows, row{a.head(i), []cell{
-			calibration,
-			known(w.LogLoss, number, n),
-			known(w.NormalizedEntropy, ratio, n),
-			known(w.Brier, number, n),
-			known(w.LabelMaturity, percent, n),
+			estimated(e.LogLoss, w.LogLoss, number, of(e.LogLoss)),
+			estimated(e.NormalizedEntropy, w.NormalizedEntropy, ratio, of(e.NormalizedEntropy)),
+			estimated(e.Brier, w.Brier, number, of(e.Brier)),
+			estimated(e.AUC, aggregator.Number{}, ratio, of(e.AUC)),
 			known(w.CostPerConversionMicros, micros, conversions(w.Conversions)),
 		}})
 	}
 	return t
+}
+
+func winners(n int64) string {
+	if n == 1 {
+		return "1 winner"
+	}
+	return count(n) + " winners"
 }
 
 func conversions(n int64) string {
@@ -185,7 +219,8 @@ func (a *arms) coverage() table {
 		Columns: []column{{Title: "Family", Text: true}},
 	}, a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Candidates.Coverage)) }),
 		func(i int, family string) cell {
-			return share(a.readings[i].Candidates.Coverage[family], of(listed(a.e.Summary.Arms[i].Total, family)), a.control(i))
+			c := &a.readings[i].Candidates
+			return share(c.Estimates.Coverage[family], c.Coverage[family], a.control(i))
 		})
 }
 
@@ -198,7 +233,8 @@ func (a *arms) versions() table {
 		return slices.Collect(maps.Keys(r.Candidates.ItemEmbeddingVersions))
 	}),
 		func(i int, version string) cell {
-			return share(a.readings[i].Candidates.ItemEmbeddingVersions[version], of(a.readings[i].Candidates.Count), a.control(i))
+			c := &a.readings[i].Candidates
+			return share(c.Estimates.ItemEmbeddingVersions[version], c.ItemEmbeddingVersions[version], a.control(i))
 		})
 }
 
@@ -230,12 +266,15 @@ func (a *arms) serving() table {
 	for _, tower := range a.keys(func(r *aggregator.Reading) []string { return slices.Collect(maps.Keys(r.Serving)) }) {
 		for i := range a.readings {
 			s := a.readings[i].Serving[tower]
-			n := of(s.Calls)
+			e := &s.Estimates
 			arm := a.headOf(i)
 			r := row{Heads: []head{{Text: tower}, arm}, Cells: []cell{
-				known(s.SuccessRatio, percent, n), known(s.TimeoutRatio, percent, n),
-				known(s.LatencyUs["0.5"], milliseconds, n), known(s.LatencyUs["0.9"], milliseconds, n), known(s.LatencyUs["0.99"], milliseconds, n),
+				estimated(e.SuccessRatio, s.SuccessRatio, percent, of(e.SuccessRatio)),
+				estimated(e.TimeoutRatio, s.TimeoutRatio, percent, of(e.TimeoutRatio)),
 			}}
+			for _, q := range []string{"0.5", "0.9", "0.99"} {
+				r.Cells = append(r.Cells, estimated(e.LatencyUs[q], s.LatencyUs[q], milliseconds, of(e.LatencyUs[q])))
+			}
 			if i == 0 {
 				r.Heads[0].Span = len(a.readings)
 			}

@@ -51,8 +51,9 @@ func (a *arms) breakdownTables() []table {
 		Caption: "By " + by,
 		Columns: []column{
 			{Title: "Slice", Text: true}, {Title: "Arm", Text: true},
-			{Title: "Candidates"}, {Title: "Calibration vs reference"}, {Title: "Log MAE"},
-			{Title: "Winners"}, {Title: "Conversions"}, {Title: "Calibration"}, {Title: "Log loss"},
+			{Title: "Candidates"}, {Title: "Winners"}, {Title: "Conversions"},
+			{Title: "Candidates, against the reference"}, {Title: "Winners, as seen"}, {Title: "Winners, maturity-adjusted"}, {Title: "Label maturity"},
+			{Title: "Log MAE"}, {Title: "Log loss"},
 		},
 	}
 	if total > len(shown) {
@@ -71,17 +72,20 @@ func (a *arms) breakdownTables() []table {
 			if i == 0 {
 				heads[0].Span = len(a.readings)
 			}
-			calibration := x.calibration(&r.Winners)
+			c, w := &r.Candidates, &r.Winners
+			e := &w.Estimates
 			numbers.Rows = append(numbers.Rows, row{heads, []cell{
-				counted(r.Candidates.Count),
-				known(r.Candidates.CalibrationVsReference, ratio, of(r.Candidates.ReferenceCount)),
-				known(r.Candidates.LogMAE, number, of(r.Candidates.ReferenceCount)),
-				counted(r.Winners.Count), counted(r.Winners.Conversions), calibration,
-				known(r.Winners.LogLoss, number, of(r.Winners.Count)),
+				counted(c.Count), counted(w.Count), counted(w.Conversions),
+				x.calibration(c.Estimates.CalibrationVsReference, c.CalibrationVsReference, of(c.Estimates.CalibrationVsReference)),
+				x.calibration(e.Calibration, w.Calibration, conversions(w.Conversions)),
+				x.calibration(e.CalibrationAdjusted, aggregator.Number{}, conversions(e.CalibrationAdjusted.N)),
+				estimated(e.LabelMaturity, aggregator.Number{}, percent, winners(w.Count)),
+				estimated(c.Estimates.LogMAE, c.LogMAE, number, of(c.Estimates.LogMAE)),
+				estimated(e.LogLoss, w.LogLoss, number, of(e.LogLoss)),
 			}})
 			covered := row{Heads: heads}
 			for _, f := range families {
-				covered.Cells = append(covered.Cells, share(r.Candidates.Coverage[f], of(listed(s.byArm[a.name(i)], f)), a.control(i)))
+				covered.Cells = append(covered.Cells, share(c.Estimates.Coverage[f], c.Coverage[f], a.control(i)))
 			}
 			coverage.Rows = append(coverage.Rows, covered)
 		}
@@ -96,28 +100,15 @@ func (a *arms) breakdownTables() []table {
 // them share. An arm without the slice reads as nothing.
 func (a *arms) readSlices(shown []slice) ([][]aggregator.Reading, axis) {
 	out := make([][]aggregator.Reading, len(shown))
-	var winners []*aggregator.WinnerReading
+	var all []aggregator.Estimate
 	for k := range shown {
 		out[k] = make([]aggregator.Reading, len(a.readings))
 		for i := range a.readings {
 			if sums := shown[k].byArm[a.name(i)]; sums != nil {
 				out[k][i] = sums.Read(a.e.Summary.Curves)
 			}
-			winners = append(winners, &out[k][i].Winners)
+			all = append(all, calibrations(&out[k][i])...)
 		}
 	}
-	return out, makeAxis(winners)
-}
-
-// listed is the n of a coverage: the candidates whose auction lists the family.
-func listed(s *aggregator.Sums, family string) int64 {
-	if s == nil {
-		return 0
-	}
-	for _, f := range s.Candidates.Families {
-		if f.Family == family {
-			return f.Listed.N
-		}
-	}
-	return 0
+	return out, makeAxis(all)
 }

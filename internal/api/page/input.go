@@ -21,8 +21,9 @@ type Experiment struct {
 	AttributionWindow string // as in the configuration: 24h
 	Summary           *aggregator.Summary
 	// The rest is for the page of a single experiment.
-	Slices [][]string       // breakdowns that are kept
-	Query  aggregator.Query // what Summary answers
+	Slices    [][]string                       // breakdowns that are kept
+	Query     aggregator.Query                 // what Summary answers
+	RampSteps map[string][]aggregator.RampStep // by arm, of the whole experiment
 }
 
 // Overview is the first page.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/internal/api/apitest"
+	"github.com/rampgauge/rampgauge/internal/stats"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
@@ -28,11 +29,13 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-func reading(candidates, winners, conversions int64, maturity float64) *aggregator.Reading {
-	return &aggregator.Reading{
+func reading(candidates, winners, conversions int64, maturity stats.Status) *aggregator.Reading {
+	r := &aggregator.Reading{
 		Candidates: aggregator.CandidateReading{Count: candidates},
-		Winners:    aggregator.WinnerReading{Count: winners, Conversions: conversions, LabelMaturity: aggregator.Number{Value: maturity, OK: winners > 0}},
+		Winners:    aggregator.WinnerReading{Count: winners, Conversions: conversions},
 	}
+	r.Winners.Estimates.LabelMaturity.Status = maturity
+	return r
 }
 
 func TestArmsWaitForEvidence(t *testing.T) {
@@ -42,11 +45,11 @@ func TestArmsWaitForEvidence(t *testing.T) {
 		kind string
 		text string
 	}{
-		{"nothing", reading(0, 0, 0, 0), "waiting", "waiting: no candidates yet"},
-		{"candidates only", reading(9, 0, 0, 0), "waiting", "waiting: no winners yet"},
-		{"no labels", reading(9, 5, 0, 1), "waiting", "waiting: no conversions yet"},
-		{"labels all open", reading(9, 5, 2, 0), "waiting", "waiting: all labels still open"},
-		{"some labels closed", reading(9, 5, 2, 0.1), "measuring", "measuring"},
+		{"nothing", reading(0, 0, 0, stats.Undefined), "waiting", "waiting: no candidates yet"},
+		{"candidates only", reading(9, 0, 0, stats.Undefined), "waiting", "waiting: no winners yet"},
+		{"no labels", reading(9, 5, 0, stats.OK), "waiting", "waiting: no conversions yet"},
+		{"labels too young", reading(9, 5, 2, stats.Immature), "waiting", "waiting: labels too young"},
+		{"old enough", reading(9, 5, 2, stats.OK), "measuring", "measuring"},
 	} {
 		if s := armState(tc.r); s.Kind != tc.kind || s.Text != tc.text {
 			t.Errorf("%s: %s %q, want %s %q", tc.name, s.Kind, s.Text, tc.kind, tc.text)
@@ -75,7 +78,7 @@ func TestFreshness(t *testing.T) {
 }
 
 func TestExperimentWaitsForItsLastArm(t *testing.T) {
-	good, open := *reading(9, 5, 2, 0.5), *reading(9, 5, 2, 0)
+	good, young := *reading(9, 5, 2, stats.OK), *reading(9, 5, 2, stats.Immature)
 	arms := func(names ...string) []aggregator.ArmSums {
 		var out []aggregator.ArmSums
 		for _, n := range names {
@@ -92,7 +95,7 @@ func TestExperimentWaitsForItsLastArm(t *testing.T) {
 		{"none", nil, nil, "waiting: no auction yet"},
 		{"control missing", arms("a", "b"), []aggregator.Reading{good, good}, `waiting: no auction of control arm "control"`},
 		{"control alone", arms("control"), []aggregator.Reading{good}, `waiting: no auction of another arm than "control"`},
-		{"one arm open", arms("control", "t"), []aggregator.Reading{good, open}, "waiting: all labels still open in t"},
+		{"one arm young", arms("control", "t"), []aggregator.Reading{good, young}, "waiting: labels too young in t"},
 		{"all there", arms("control", "t"), []aggregator.Reading{good, good}, "measuring"},
 	} {
 		e := Experiment{Control: "control", Summary: &aggregator.Summary{Arms: tc.arms}}
@@ -102,8 +105,12 @@ func TestExperimentWaitsForItsLastArm(t *testing.T) {
 	}
 }
 
+// bounded is a good estimate.
+func bounded(value, low, high float64) aggregator.Estimate {
+	return aggregator.Estimate{Estimate: stats.Estimate{Value: value, Low: low, High: high, Known: stats.KnownAll, N: 50, Status: stats.OK}}
+}
+
 func TestAxisPutsOneInTheMiddle(t *testing.T) {
-	known := func(v float64) aggregator.Number { return aggregator.Number{Value: v, OK: true} }
 	for _, tc := range []struct {
 		name     string
 		high, at float64
@@ -115,7 +122,7 @@ func TestAxisPutsOneInTheMiddle(t *testing.T) {
 		{"what is far sticks to the edge", 1e6, 1e6, "100.0"},
 		{"and to the other", 1e6, 1e-6, "0.0"},
 	} {
-		x := makeAxis([]*aggregator.WinnerReading{{Calibration: known(1), CalibrationHigh: known(tc.high)}})
+		x := makeAxis([]aggregator.Estimate{{}, bounded(1, 1, tc.high)})
 		if got := x.at(tc.at); got != tc.want {
 			t.Errorf("%s: %v is at %s, want %s", tc.name, tc.at, got, tc.want)
 		}
@@ -167,8 +174,8 @@ func TestCoverageRestsOnWhoListsTheFamily(t *testing.T) {
 		Families: []aggregator.FamilyTally{{Family: "f", Listed: aggregator.Tally{N: 8}, Present: aggregator.Tally{N: 2}}},
 	}}
 	a := makeArms(&Experiment{Summary: &aggregator.Summary{Arms: []aggregator.ArmSums{{Arm: "control", Total: sums}}}})
-	if c := a.coverage().Rows[0].Cells[0]; c.Text != "25.0 %" || c.N != "n = 8" || c.Bar.Width != "25.0" {
-		t.Errorf("coverage %q, %q, bar of %s; want 25.0 %%, n = 8, bar of 25.0", c.Text, c.N, c.Bar.Width)
+	if c := a.coverage().Rows[0].Cells[0]; c.Text != "25.0 %" || c.N != "n = 8" || c.Range != "7.1 % to 59.1 %" || c.Bar.Width != "25.0" {
+		t.Errorf("coverage %q, %q, %q, bar of %s; want 25.0 %%, Wilson's interval, n = 8, bar of 25.0", c.Text, c.Range, c.N, c.Bar.Width)
 	}
 }
 

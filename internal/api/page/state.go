@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/internal/stats"
 )
 
 // state is a word, a shape and a colour for how far something is. There is no
@@ -27,8 +28,8 @@ func armState(r *aggregator.Reading) *state {
 		return waiting("no winners yet")
 	case r.Winners.Conversions == 0:
 		return waiting("no conversions yet")
-	case r.Winners.LabelMaturity.OK && r.Winners.LabelMaturity.Value == 0:
-		return waiting("all labels still open")
+	case r.Winners.Estimates.LabelMaturity.Status == stats.Immature:
+		return waiting("labels too young")
 	}
 	return &state{"measuring", "●", "measuring"}
 }

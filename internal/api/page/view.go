@@ -41,7 +41,9 @@ type experimentView struct {
 	First   stamp
 	Last    stamp
 	Window  string // attribution window
-	Tables  []table
+	// Findings follow from the tables' intervals.
+	Findings []finding
+	Tables   []table
 }
 
 type overviewView struct {
@@ -84,9 +86,10 @@ func makeExperiment(e *Experiment, full bool) experimentView {
 	if len(a.readings) == 0 {
 		return v
 	}
-	v.Tables = []table{a.overview(), a.candidates(), a.winnersTable(), a.coverage(), a.serving()}
+	v.Findings = a.findings()
+	v.Tables = []table{a.overview(), a.calibrationTable(), a.candidates(), a.winnersTable(), a.coverage(), a.serving()}
 	if full {
-		v.Tables = append(v.Tables, a.stages(), a.versions())
+		v.Tables = append(v.Tables, a.stages(), a.versions(), a.delays(), a.rampTable())
 		if len(e.Query.Slice) > 0 {
 			v.Tables = slices.Insert(v.Tables, 1, a.breakdownTables()...)
 		}
