@@ -29,6 +29,10 @@ func rates(d *stats.Detector, windows int, add func(i int)) (Values, bool) {
 			return nil, false
 		}
 		sr[i], cusum[i] = float64(m), float64(c)
+		// The logarithm of a sum that is next to 1 has no digits left to compare.
+		if min(math.Abs(sr[i]), math.Abs(cusum[i])) < 1e-3 {
+			return nil, false
+		}
 	}
 	c, ok := d.Change()
 	return Values{"log_SR": sr, "log_CUSUM": cusum, "ratio": c.LogRatio}, ok

@@ -1,13 +1,14 @@
 """Drift between two samples or histograms."""
 import math
 
+import mpmath
 import numpy as np
 import pandas as pd
 from evidently.legacy.calculations.stattests.jensenshannon import _jensenshannon
 from evidently.legacy.calculations.stattests.psi import _psi
 from evidently.legacy.calculations.stattests.wasserstein_distance_norm import _wasserstein_distance_norm
 from evidently.legacy.core import ColumnType
-from scipy import special, stats
+from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from . import check
@@ -17,16 +18,32 @@ from . import check
 def histograms(ref, cur, kappa, phi, positions):
     n, m, bins = ref.sum(), cur.sum(), len(ref)
     a, b = ref / n, cur / m
-    x, y = (ref + kappa) / (ref + kappa).sum(), (cur + kappa) / (cur + kappa).sum()
     noise = (1 / n + 1 / m) * phi
     critical = stats.chi2.isf(.01, bins - 1) * noise
     divergence = jensenshannon(a, b)**2
     w1 = stats.wasserstein_distance(positions, positions, ref, cur)
     deviation = math.sqrt(np.cov(positions, fweights=ref, ddof=0)) if (ref > 0).sum() > 1 else 0
-    return {"psi": stats.entropy(x, y) + stats.entropy(y, x), "psi_null_mean": stats.chi2.mean(bins - 1) * noise, "psi_critical": critical,
-            "psi_threshold": max(.1, critical), "js_distance": math.sqrt(divergence), "js_base2": jensenshannon(a, b, 2),
-            "js_debiased": max(0, divergence - (bins - 1) / 8 * (1 / n + 1 / m)), "w1": w1, "w1_scaled": w1 / deviation if deviation else 0,
-            "ks": abs(np.cumsum(a) - np.cumsum(b)).max(), "ks_within": max(a.max(), b.max())}
+    out = {"psi_null_mean": stats.chi2.mean(bins - 1) * noise, "psi_critical": critical,
+           "psi_threshold": max(.1, critical), "w1": w1, "w1_scaled": w1 / deviation if deviation else 0,
+           "ks": abs(np.cumsum(a) - np.cumsum(b)).max(), "ks_within": max(a.max(), b.max())}
+    if divergence > 1e-6:  # below, scipy's difference of sums next to 0 has lost the digits
+        out |= {"js_distance": math.sqrt(divergence), "js_base2": jensenshannon(a, b, 2)}
+    return out
+
+
+@check("drift of histograms", "definition")
+def divergences(ref, cur, kappa, phi, positions):
+    # By Kullback and Leibler's divergence, with digits enough for small ones.
+    def kl(a, b):
+        return sum(x / sum(a) * mpmath.log(x / sum(a) / (y / sum(b))) for x, y in zip(a, b) if x)
+    with mpmath.workdps(40):
+        k, n, m = mpmath.mpf(kappa), int(ref.sum()), int(cur.sum())
+        x, y = ([int(v) + k for v in counts] for counts in (ref, cur))
+        middle = [mpmath.mpf(int(a)) / n + mpmath.mpf(int(b)) / m for a, b in zip(ref, cur)]
+        js = sum(kl([mpmath.mpf(int(v)) for v in counts], middle) for counts in (ref, cur)) / 2
+        bias = mpmath.mpf(len(ref) - 1) / 8 * (mpmath.mpf(1) / n + mpmath.mpf(1) / m)
+        return {"psi": float(kl(x, y) + kl(y, x)), "js_distance": float(mpmath.sqrt(js)), "js_base2": float(mpmath.sqrt(js / mpmath.log(2))),
+                "js_debiased": float(max(0, js - bias))}
 
 
 @check("drift of categories", "evidently")
