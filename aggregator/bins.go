@@ -78,8 +78,18 @@ func (p *paged[P]) clone() paged[P] {
 func (p *paged[P]) reset() { p.octaves, p.pages = p.octaves[:0], p.pages[:0] }
 
 func merge[P page](dst, src *paged[P], combine func(d, s *P)) {
+	k := 0
 	for i, octave := range src.octaves {
-		combine(dst.at(octave), &src.pages[i])
+		// Both are sorted, and mostly have the same octaves.
+		for k < len(dst.octaves) && dst.octaves[k] < octave {
+			k++
+		}
+		if k == len(dst.octaves) || dst.octaves[k] != octave {
+			var zero P
+			dst.octaves = slices.Insert(dst.octaves, k, octave)
+			dst.pages = slices.Insert(dst.pages, k, zero)
+		}
+		combine(&dst.pages[k], &src.pages[i])
 	}
 }
 

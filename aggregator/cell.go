@@ -197,7 +197,7 @@ func (c *cell) reset() {
 	c.n, c.referenced, c.auctions = 0, 0, 0
 	c.unpaired, c.absLog, c.log = fixed.Int128{}, fixed.Int128{}, fixed.Int128{}
 	c.scores.reset()
-	c.clusters.reset()
+	c.clusters = clusterTable{}
 	c.candidateCov, c.winnerCov = c.candidateCov[:0], c.winnerCov[:0]
 	c.versions, c.stages = c.versions[:0], c.stages[:0]
 	for i := range c.towers {

@@ -8,7 +8,7 @@ import (
 // independent of each other. Instead of sums a unit, a cell keeps sums a bucket of
 // a hash of the unit, of which there are clusterBuckets; as each unit is in one
 // bucket, buckets are independent where units are. They serve variances alone,
-// so that their sums are in coarser units than the cell's own: 2^-40.
+// so that their sums are in coarser units than the cell's own.
 const (
 	clusterBuckets = 64
 	clusterBits    = 6
@@ -87,28 +87,36 @@ func (c *WinnerClusters) sub(o *WinnerClusters) {
 }
 
 // clusterTable collects the unweighted candidates of one cell by bucket.
-type clusterTable struct {
-	pairs       [clusterBuckets]int64
-	p, r        [clusterBuckets]fixed.Int128
-	absLog, log [clusterBuckets]fixed.Int128
+type clusterTable [clusterBuckets]clusterRow
+
+// clusterRow is a cache line. 64 bits hold Σp and Σr of 2^31 candidates, more
+// than one flush can bring.
+type clusterRow struct {
+	pairs, p, r int64
+	absLog, log fixed.Int128
+	_           int64
 }
 
-func (t *clusterTable) reset() {
-	for b, n := range t.pairs {
-		if n != 0 {
-			t.pairs[b], t.p[b], t.r[b], t.absLog[b], t.log[b] = 0, fixed.Int128{}, fixed.Int128{}, fixed.Int128{}, fixed.Int128{}
-		}
-	}
+func (t *clusterTable) add(bucket uint8, m *measures) {
+	row := &t[bucket]
+	row.pairs += m.referenced
+	row.p += m.p
+	row.r += m.r
+	row.absLog = row.absLog.Add(m.absLog)
+	row.log = row.log.Add(m.log)
 }
 
 func (t *clusterTable) addTo(c *CandidateClusters) {
-	for b, n := range t.pairs {
-		if n == 0 {
+	for b := range t {
+		row := &t[b]
+		if row.pairs == 0 {
 			continue
 		}
-		row := CandidateCluster{Paired: t.p[b], Reference: t.r[b], AbsLog: t.absLog[b], Log: t.log[b]}
-		row.Pairs.count(n, 0)
-		c.at(uint8(b)).add(&row)
+		sums := CandidateCluster{
+			Paired: fixed.FromInt64(row.p), Reference: fixed.FromInt64(row.r), AbsLog: row.absLog, Log: row.log,
+		}
+		sums.Pairs.count(row.pairs, 0)
+		c.at(uint8(b)).add(&sums)
 	}
 }
 

@@ -13,7 +13,7 @@ type measures struct {
 	referenced  int64
 	unpaired    fixed.Int128 // Σp of candidates without reference
 	absLog, log fixed.Int128
-	p, r        fixed.Int128 // Σp and Σr of those with one, ClusterBits
+	p, r        int64 // Σp and Σr of those with one, ClusterBits
 
 	families int32 // family table, -1: none listed
 
@@ -50,7 +50,7 @@ const logChunk = 1 << 15
 func (m *measures) takeLogs(c *event.Candidates) {
 	m.referenced, m.unpaired = 0, fixed.Int128{}
 	m.absLog, m.log = fixed.Int128{}, fixed.Int128{}
-	m.p, m.r = fixed.Int128{}, fixed.Int128{}
+	m.p, m.r = 0, 0
 	predictions, references := c.Predictions, c.References
 	if len(references) == 0 {
 		for _, p := range predictions {
@@ -66,14 +66,13 @@ func (m *measures) takeLogs(c *event.Candidates) {
 }
 
 func (m *measures) addLogs(predictions, references []float32) {
-	sum, abs, pairs := fixed.LogRatios(predictions, references)
-	m.referenced += pairs
-	m.absLog.AddInt64(abs)
-	m.log.AddInt64(sum)
-	p, r := fixed.SumPairs(predictions, references)
-	m.p.AddInt64(p)
-	m.r.AddInt64(r)
-	if pairs == int64(len(predictions)) {
+	s := fixed.SumPairs(predictions, references)
+	m.referenced += s.N
+	m.absLog.AddInt64(s.AbsLog)
+	m.log.AddInt64(s.Log)
+	m.p += s.P
+	m.r += s.R
+	if s.N == int64(len(predictions)) {
 		return
 	}
 	for i, p := range predictions {
@@ -164,12 +163,7 @@ func (m *measures) addTo(cell *cell, c *event.Candidates, bucket uint8) {
 	cell.log = cell.log.Add(m.log)
 	cell.scores.add(c.Predictions, c.References)
 	if m.referenced > 0 {
-		t := &cell.clusters
-		t.pairs[bucket] += m.referenced
-		t.p[bucket] = t.p[bucket].Add(m.p)
-		t.r[bucket] = t.r[bucket].Add(m.r)
-		t.absLog[bucket] = t.absLog[bucket].Add(m.absLog)
-		t.log[bucket] = t.log[bucket].Add(m.log)
+		cell.clusters.add(bucket, m)
 	}
 	if m.families >= 0 {
 		coverageOf(&cell.candidateCov, m.families).add(c)

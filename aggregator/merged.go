@@ -150,9 +150,16 @@ func (m *Merged) apply(source int32, u *Upsert) {
 			u.packed.unpack(sums)
 		}
 		old := m.unpacked(e.parts[j].packed)
+		if old != nil {
+			old.Sub(sums) // what has changed is less than either
+		}
 		for w := range t.windows {
-			if i >= t.windows[w].first {
-				t.windows[w].replace(old, sums)
+			switch {
+			case i < t.windows[w].first:
+			case old != nil:
+				t.windows[w].sum.Sub(old)
+			default:
+				t.windows[w].replace(nil, sums)
 			}
 		}
 	}

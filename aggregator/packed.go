@@ -93,9 +93,13 @@ func appendHistogram(b []byte, h *Histogram) []byte {
 			}
 		}
 		b = binary.LittleEndian.AppendUint64(append(b, octave), filled)
+		var counts [finePer]int64
+		n := 0
 		for w := filled; w != 0; w &= w - 1 {
-			b = binary.AppendVarint(b, h.pages[i][bits.TrailingZeros64(w)])
+			counts[n] = h.pages[i][bits.TrailingZeros64(w)]
+			n++
 		}
+		b = appendCounts(b, counts[:n])
 	}
 	return b
 }

@@ -140,8 +140,16 @@ func (r *unpacker) histogram(h *Histogram) {
 		}
 		filled := binary.LittleEndian.Uint64(r.b)
 		r.b = r.b[8:]
-		for w := filled; w != 0; w &= w - 1 {
-			page[bits.TrailingZeros64(w)] = r.varint()
+		if r.plain {
+			for w := filled; w != 0; w &= w - 1 {
+				page[bits.TrailingZeros64(w)] = r.varint()
+			}
+			continue
+		}
+		var counts [finePer]int64
+		r.counts(counts[:bits.OnesCount64(filled)])
+		for n, w := 0, filled; w != 0; n, w = n+1, w&(w-1) {
+			page[bits.TrailingZeros64(w)] = counts[n]
 		}
 	}
 }

@@ -32,6 +32,10 @@ type Outcome struct {
 // Winner counts a winner, with label 0 and no value.
 func (p *Partition) Winner(w *Winner) {
 	excess := excessOf(w.Weight)
+	wp := weigh(float64(w.Prediction), w.Weight, fixed.ProbBits)
+	loss, squared := w.loss(0), w.squared(0)
+	cluster := WinnerCluster{Prediction: wp.Shr(fixed.ProbBits - fixed.ClusterBits), Loss: clusterLoss(loss), Squares: clusterSquared(squared)}
+	cluster.All.count(1, excess)
 	for _, target := range p.routes[w.Route].targets {
 		cell := p.cell(target, w.TimeMs)
 		if cell == nil {
@@ -41,7 +45,6 @@ func (p *Partition) Winner(w *Winner) {
 		bin := winnerBin(s, w.Prediction)
 		s.All.count(1, excess)
 		bin.N++
-		wp := weigh(float64(w.Prediction), w.Weight, fixed.ProbBits)
 		s.Prediction = s.Prediction.Add(wp)
 		bin.Prediction = bin.Prediction.Add(wp)
 		if w.Reference != 0 {
@@ -50,21 +53,17 @@ func (p *Partition) Winner(w *Winner) {
 			s.Reference = s.Reference.Add(wr)
 			bin.Reference = bin.Reference.Add(wr)
 		}
-		loss, squared := w.loss(0), w.squared(0)
 		s.LogLoss = s.LogLoss.Add(loss)
 		s.Brier = s.Brier.Add(squared)
 		s.Scores.Count(w.Prediction, 1)
-		cluster := WinnerCluster{
-			Prediction: weigh(float64(w.Prediction), w.Weight, fixed.ClusterBits),
-			Loss:       w.clusterLoss(0), Squares: w.clusterSquared(0),
-		}
-		cluster.All.count(1, excess)
 		s.Clusters.at(clusterBucket(w.Cluster)).add(&cluster)
 		t := typeOf(&s.Types, p.optType(w))
 		t.All.count(1, excess)
 		t.Prediction = t.Prediction.Add(wp)
-		x := w.exposure(Outcome{})
-		s.Exposure.add(&x)
+		if w.Propensity > 0 {
+			x := w.exposure(Outcome{})
+			s.Exposure.add(&x)
+		}
 		s.Cost = s.Cost.Add(weighMicros(w.CostMicros, w.Weight))
 		p.coverWinner(cell, w, excess)
 	}
@@ -130,6 +129,12 @@ func (p *Partition) relabel(w *Winner, before, after Outcome) {
 	}
 	wasExposed, isExposed := w.exposure(before), w.exposure(after)
 	excess := excessOf(w.Weight)
+	// Each is cut to the units of clusters by itself, as when the winner was counted.
+	cluster := WinnerCluster{
+		Loss:    clusterLoss(w.loss(to)).Sub(clusterLoss(w.loss(from))),
+		Squares: clusterSquared(w.squared(to)).Sub(clusterSquared(w.squared(from))),
+	}
+	cluster.Labels.count(n, excess)
 	for _, target := range p.routes[w.Route].targets {
 		cell := p.cell(target, w.TimeMs)
 		if cell == nil {
@@ -139,10 +144,6 @@ func (p *Partition) relabel(w *Winner, before, after Outcome) {
 		s.Labels.count(n, excess)
 		winnerBin(s, w.Prediction).Labels.count(n, excess)
 		s.LabelScores.Count(w.Prediction, n)
-		cluster := WinnerCluster{
-			Loss: w.clusterLoss(to).Sub(w.clusterLoss(from)), Squares: w.clusterSquared(to).Sub(w.clusterSquared(from)),
-		}
-		cluster.Labels.count(n, excess)
 		s.Clusters.at(clusterBucket(w.Cluster)).add(&cluster)
 		s.Exposure.add(&isExposed)
 		s.Exposure.sub(&wasExposed)
@@ -178,20 +179,10 @@ func (w *Winner) loss(y float64) fixed.Int128 {
 	return fixed.FromFloat(float64(w.Weight)*-fixed.Ln(x), fixed.LossBits)
 }
 
-// clusterLoss is loss in ClusterBits.
-func (w *Winner) clusterLoss(y float64) fixed.Int128 {
-	x := float64(w.Prediction)
-	if y == 0 {
-		x = 1 - x
-	}
-	return weigh(-fixed.Ln(x), w.Weight, fixed.ClusterBits)
-}
-
-// clusterSquared is squared in ClusterBits.
-func (w *Winner) clusterSquared(y float64) fixed.Int128 {
-	d := float64(w.Prediction) - y
-	return weigh(d*d, w.Weight, fixed.ClusterBits)
-}
+// clusterLoss and clusterSquared are a loss and a squared error in the units of
+// clusters.
+func clusterLoss(v fixed.Int128) fixed.Int128    { return v.Shr(fixed.LossBits - fixed.ClusterBits) }
+func clusterSquared(v fixed.Int128) fixed.Int128 { return v.Shr(fixed.SquareBits - fixed.ClusterBits) }
 
 // leastPropensity is what a smaller propensity is raised to.
 const leastPropensity = 0.01

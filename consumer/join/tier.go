@@ -1,6 +1,7 @@
 package join
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"unsafe"
@@ -218,13 +219,24 @@ func (t *tier) put(id ID, route, families, optTypes int32, e *event.Prediction, 
 	copy(p.predictions(), c.Predictions)
 	copy(p.references(), c.References)
 	copy(p.masks(), c.FeaturesPresent)
-	opts := p.opts()
-	for i := range opts {
-		opts[i] = uint8(c.OptTypeIdx[i])
-	}
+	narrow(p.opts(), c.OptTypeIdx)
 	calls := p.callHashes()
 	for i := range calls {
 		calls[i] = hashCall(&e.TowerCalls[i])
+	}
+}
+
+// narrow copies indexes that fit bytes, eight at a time.
+func narrow(to []uint8, from []uint32) {
+	from = from[:len(to)]
+	for len(to) >= 8 {
+		f := from[:8:8]
+		binary.LittleEndian.PutUint64(to, uint64(f[0])|uint64(f[1])<<8|uint64(f[2])<<16|uint64(f[3])<<24|
+			uint64(f[4])<<32|uint64(f[5])<<40|uint64(f[6])<<48|uint64(f[7])<<56)
+		to, from = to[8:], from[8:]
+	}
+	for i, v := range from {
+		to[i] = uint8(v)
 	}
 }
 

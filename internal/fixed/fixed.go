@@ -22,7 +22,7 @@ const (
 	SquareBits = 76 // squared errors
 	MicrosBits = 20 // weighted millionths of a currency unit
 	// ClusterBits are those of sums that serve variances alone.
-	ClusterBits = 40
+	ClusterBits = 32
 )
 
 // Int128 is a signed 128-bit integer in two's complement. The zero value is 0.
@@ -92,17 +92,30 @@ func FromFloat(v float64, places int) Int128 {
 	if v == 0 {
 		return Int128{}
 	}
-	frac, exp := math.Frexp(v)
-	// v = m·2^(exp-53) with an integer m of 53 bits.
-	m := int64(math.Ldexp(frac, 53))
-	shift := exp - 53 + places
-	if shift >= 0 {
-		return FromInt64(m).Shl(uint(shift))
+	// v = m·2^(exp-1075) with an integer m of 53 bits, or fewer where exp is 0.
+	b := math.Float64bits(v)
+	exp, m := int(b>>52&0x7ff), int64(b&(1<<52-1))
+	if exp == 0 {
+		exp = 1
+	} else {
+		m |= 1 << 52
 	}
-	if shift < -60 {
+	if v < 0 {
+		m = -m
+	}
+	shift := exp - 1075 + places
+	switch {
+	case shift >= 0:
+		return FromInt64(m).Shl(uint(shift))
+	case shift < -60:
 		return Int128{}
 	}
-	return FromInt64(int64(math.RoundToEven(math.Ldexp(float64(m), shift))))
+	half := int64(1) << (-shift - 1)
+	q, rest := m>>-shift, m&(half<<1-1)
+	if rest > half || rest == half && q&1 != 0 {
+		q++
+	}
+	return FromInt64(q)
 }
 
 // Mul returns the exact product a·b.
@@ -116,6 +129,14 @@ func Mul(a, b int64) Int128 {
 		h -= a
 	}
 	return Int128{Hi: h, Lo: lo}
+}
+
+// Shr returns a·2^-n for 0 ≤ n < 64, rounded down.
+func (a Int128) Shr(n uint) Int128 {
+	if n == 0 {
+		return a
+	}
+	return Int128{Hi: a.Hi >> n, Lo: a.Lo>>n | uint64(a.Hi)<<(64-n)}
 }
 
 // Shl returns a·2^n for 0 ≤ n < 128, wrapping at 2^127.

@@ -86,22 +86,39 @@ const roundingMagic = 0x1.8p52
 // below one unit. It takes the logarithm of the quotient as Ln does, with the
 // same care for equal bits everywhere.
 func LogRatio(p, r float32) int64 {
-	sum, _, _ := LogRatios([]float32{p}, []float32{r})
-	return sum
+	s := SumPairs([]float32{p}, []float32{r})
+	return s.Log
 }
 
-// LogRatios sums LogRatio and its magnitude over the pairs whose r is not 0, and
-// counts them. There are at most 2^15 pairs, so that 64 bits hold the sums.
-func LogRatios(ps, rs []float32) (sum, abs, pairs int64) {
+// PairSums is what pairs of a prediction p and a reference r add up to.
+type PairSums struct {
+	N           int64 // pairs
+	Log, AbsLog int64 // Σ ln(p/r) and Σ|ln(p/r)|, LogBits
+	P, R        int64 // Σp and Σr, ClusterBits, each rounded by itself
+}
+
+func (s *PairSums) add(o *PairSums) {
+	s.N += o.N
+	s.Log += o.Log
+	s.AbsLog += o.AbsLog
+	s.P += o.P
+	s.R += o.R
+}
+
+// SumPairs adds up the pairs whose r is not 0; both are in (0, 1) then. There are
+// at most 2^15 pairs, so that 64 bits hold the sums.
+func SumPairs(ps, rs []float32) PairSums {
 	rs = rs[:len(ps)]
-	n, sum, abs, pairs := logRatiosFast(ps, rs)
-	s, a, k := logRatios(ps[n:], rs[n:])
-	return sum + s, abs + a, pairs + k
+	n, sums := sumPairsFast(ps, rs)
+	rest := sumPairs(ps[n:], rs[n:])
+	sums.add(&rest)
+	return sums
 }
 
-// logRatios is LogRatios on any platform. What stands in for it where the
+// sumPairs is SumPairs on any platform. What stands in for it where the
 // processor can do several pairs at once gives the same bits.
-func logRatios(ps, rs []float32) (sum, abs, pairs int64) {
+func sumPairs(ps, rs []float32) (s PairSums) {
+	const whole = 0x433 << 52 // the bits of 2^52, below which an integer is left
 	rs = rs[:len(ps)]
 	// Written out: the compiler takes it for too long to be inlined, and a call
 	// for each pair costs as much as the logarithm.
@@ -117,11 +134,13 @@ func logRatios(ps, rs []float32) (sum, abs, pairs int64) {
 		series := float64(z*ratioOne) - float64(float64(z*z)*(ratioOne/2-float64(z*(ratioOne/3.0))))
 		v := float64(float64(int(bits>>52)-1023)*(math.Ln2*ratioOne)) + entry.log + series
 		d := int64(math.Float64bits(v+roundingMagic)) - int64(math.Float64bits(roundingMagic))
-		sum += d
-		abs += max(d, -d)
-		pairs++
+		s.Log += d
+		s.AbsLog += max(d, -d)
+		s.N++
+		s.P += int64(math.Float64bits(float64(p)*(1<<ClusterBits)+0x1p52) - whole)
+		s.R += int64(math.Float64bits(float64(r)*(1<<ClusterBits)+0x1p52) - whole)
 	}
-	return sum, abs, pairs
+	return s
 }
 
 // Loss is −ln x in units of 2^-52, for the x in (0, 1] that a prediction gave

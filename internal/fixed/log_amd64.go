@@ -4,18 +4,18 @@ package fixed
 
 import "golang.org/x/sys/cpu"
 
-// logRatiosAVX2 is logRatios for the first n pairs, n a multiple of four.
+// sumPairsAVX2 is sumPairs for the first n pairs, n a multiple of four.
 //
 //go:noescape
-func logRatiosAVX2(ps, rs *float32, n int, table *logEntry) (sum, abs, pairs int64)
+func sumPairsAVX2(ps, rs *float32, n int, table *logEntry, s *PairSums)
 
 var hasAVX2 = cpu.X86.HasAVX2
 
-func logRatiosFast(ps, rs []float32) (n int, sum, abs, pairs int64) {
+func sumPairsFast(ps, rs []float32) (n int, s PairSums) {
 	n = len(ps) &^ 3
 	if !hasAVX2 || n == 0 {
-		return 0, 0, 0, 0
+		return 0, s
 	}
-	sum, abs, pairs = logRatiosAVX2(&ps[0], &rs[:n][0], n, &ratioTable[0])
-	return n, sum, abs, pairs
+	sumPairsAVX2(&ps[0], &rs[:n][0], n, &ratioTable[0], &s)
+	return n, s
 }

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// The constants of LogRatios, each for four lanes.
+// The constants of SumPairs, each for four lanes.
 
 DATA expOffset<>+0(SB)/8, $0x43300000000003FF // 2^52 + 1023
 GLOBL expOffset<>(SB), RODATA, $8
@@ -25,11 +25,14 @@ GLOBL thirdUnit<>(SB), RODATA, $8
 DATA rounding<>+0(SB)/8, $0x4338000000000000 // 1.5 · 2^52
 GLOBL rounding<>(SB), RODATA, $8
 
-// func logRatiosAVX2(ps, rs *float32, n int, table *logEntry) (sum, abs, pairs int64)
+DATA clusterUnit<>+0(SB)/8, $0x41F0000000000000 // 2^32
+GLOBL clusterUnit<>(SB), RODATA, $8
+
+// func sumPairsAVX2(ps, rs *float32, n int, table *logEntry, s *PairSums)
 //
-// It is the loop of logRatios, four pairs at a time and operation by operation,
+// It is the loop of sumPairs, four pairs at a time and operation by operation,
 // so that every bit is the same.
-TEXT ·logRatiosAVX2(SB), NOSPLIT, $0-56
+TEXT ·sumPairsAVX2(SB), NOSPLIT, $0-40
 	MOVQ ps+0(FP), SI
 	MOVQ rs+8(FP), DI
 	MOVQ n+16(FP), CX
@@ -42,7 +45,8 @@ TEXT ·logRatiosAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSD rounding<>(SB), Y11
 	VBROADCASTSD unit<>(SB), Y10
 	VBROADCASTSD one<>(SB), Y9
-	VBROADCASTSD mantissa<>(SB), Y8
+	VPXOR Y8, Y8, Y8    // p
+	VPXOR Y6, Y6, Y6    // r
 	SHRQ $2, CX
 	JZ   done
 
@@ -50,6 +54,20 @@ loop:
 	VCVTPS2PD (SI), Y0
 	VCVTPS2PD (DI), Y1
 	VCMPPD    $4, Y15, Y1, Y7 // r is not 0
+
+	// p and r as integers; p counts where r is.
+	VBROADCASTSD clusterUnit<>(SB), Y2
+	VBROADCASTSD expMagic<>(SB), Y3
+	VMULPD       Y2, Y0, Y4
+	VADDPD       Y3, Y4, Y4
+	VPSUBQ       Y3, Y4, Y4
+	VPAND        Y7, Y4, Y4
+	VPADDQ       Y4, Y8, Y8
+	VMULPD       Y2, Y1, Y4
+	VADDPD       Y3, Y4, Y4
+	VPSUBQ       Y3, Y4, Y4
+	VPADDQ       Y4, Y6, Y6
+
 	VDIVPD    Y1, Y0, Y0      // the quotient
 
 	// Where the entry of the table lies.
@@ -79,7 +97,8 @@ loop:
 	VADDPD       Y3, Y4, Y4
 
 	// The series.
-	VPAND        Y8, Y0, Y0
+	VBROADCASTSD mantissa<>(SB), Y5
+	VPAND        Y5, Y0, Y0
 	VPOR         Y9, Y0, Y0
 	VMULPD       Y2, Y0, Y0
 	VSUBPD       Y9, Y0, Y0 // z
@@ -111,20 +130,31 @@ loop:
 	JNZ  loop
 
 done:
-	VEXTRACTI128 $1, Y14, X0
-	VPADDQ       X0, X14, X0
-	VPSRLDQ      $8, X0, X1
-	VPADDQ       X1, X0, X0
-	VMOVQ        X0, sum+32(FP)
-	VEXTRACTI128 $1, Y13, X0
-	VPADDQ       X0, X13, X0
-	VPSRLDQ      $8, X0, X1
-	VPADDQ       X1, X0, X0
-	VMOVQ        X0, abs+40(FP)
+	MOVQ s+32(FP), DI
 	VEXTRACTI128 $1, Y12, X0
 	VPADDQ       X0, X12, X0
 	VPSRLDQ      $8, X0, X1
 	VPADDQ       X1, X0, X0
-	VMOVQ        X0, pairs+48(FP)
+	VMOVQ        X0, 0(DI)
+	VEXTRACTI128 $1, Y14, X0
+	VPADDQ       X0, X14, X0
+	VPSRLDQ      $8, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, 8(DI)
+	VEXTRACTI128 $1, Y13, X0
+	VPADDQ       X0, X13, X0
+	VPSRLDQ      $8, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, 16(DI)
+	VEXTRACTI128 $1, Y8, X0
+	VPADDQ       X0, X8, X0
+	VPSRLDQ      $8, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, 24(DI)
+	VEXTRACTI128 $1, Y6, X0
+	VPADDQ       X0, X6, X0
+	VPSRLDQ      $8, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, 32(DI)
 	VZEROUPPER
 	RET

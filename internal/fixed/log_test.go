@@ -51,22 +51,23 @@ func TestLogRatio(t *testing.T) {
 	}
 }
 
-func TestLogRatios(t *testing.T) {
+func TestSumPairs(t *testing.T) {
 	p := []float32{0.25, 0.5, 0.1, 0.2}
 	r := []float32{0.5, 0.25, 0, 0.1}
-	sum, abs, pairs := LogRatios(p, r)
-	var wantSum, wantAbs int64
+	want := PairSums{N: 3}
 	for _, i := range []int{0, 1, 3} {
 		d := LogRatio(p[i], r[i])
-		wantSum += d
-		wantAbs += max(d, -d)
+		want.Log += d
+		want.AbsLog += max(d, -d)
+		want.P += int64(math.RoundToEven(math.Ldexp(float64(p[i]), ClusterBits)))
+		want.R += int64(math.RoundToEven(math.Ldexp(float64(r[i]), ClusterBits)))
 	}
-	if sum != wantSum || abs != wantAbs || pairs != 3 {
-		t.Errorf("LogRatios = %d, %d, %d, want %d, %d, 3", sum, abs, pairs, wantSum, wantAbs)
+	if got := SumPairs(p, r); got != want {
+		t.Errorf("SumPairs = %+v, want %+v", got, want)
 	}
 }
 
-func BenchmarkLogRatios(b *testing.B) {
+func BenchmarkSumPairs(b *testing.B) {
 	p := make([]float32, 1024)
 	for i := range p {
 		p[i] = float32(i+1) / 1100
@@ -74,13 +75,13 @@ func BenchmarkLogRatios(b *testing.B) {
 	r := slices.Clone(p)
 	slices.Reverse(r)
 	for b.Loop() {
-		LogRatios(p, r)
+		SumPairs(p, r)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/candidate")
 }
 
 // Where several pairs are taken at once, every bit is that of one at a time.
-func TestLogRatiosAtOnce(t *testing.T) {
+func TestSumPairsAtOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	value := func() float32 {
 		switch rng.IntN(8) {
@@ -103,10 +104,8 @@ func TestLogRatiosAtOnce(t *testing.T) {
 				rs[i] = value()
 			}
 		}
-		sum, abs, pairs := LogRatios(ps, rs)
-		wantSum, wantAbs, wantPairs := logRatios(ps, rs)
-		if sum != wantSum || abs != wantAbs || pairs != wantPairs {
-			t.Fatalf("LogRatios(%v, %v) = %d, %d, %d, want %d, %d, %d", ps, rs, sum, abs, pairs, wantSum, wantAbs, wantPairs)
+		if got, want := SumPairs(ps, rs), sumPairs(ps, rs); got != want {
+			t.Fatalf("SumPairs(%v, %v) = %+v, want %+v", ps, rs, got, want)
 		}
 	}
 }
