@@ -64,17 +64,9 @@ func geometric(r *rand.Rand, p float64) int {
 	return 1 + int(math.Log(1-r.Float64())/math.Log1p(-p))
 }
 
-// floats and ints are n draws.
+// floats are n draws.
 func floats(n int, draw func() float64) []float64 {
 	out := make([]float64, n)
-	for i := range out {
-		out[i] = draw()
-	}
-	return out
-}
-
-func ints(n int, draw func() int64) []int64 {
-	out := make([]int64, n)
 	for i := range out {
 		out[i] = draw()
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -77,19 +76,6 @@ func (s Statistic) next(r *rand.Rand) (Case, error) {
 		}
 	}
 	return Case{}, fmt.Errorf("nothing that will do in %d draws: draw it otherwise", maxTries)
-}
-
-// number is v, or its name where JSON has no number for it.
-func number(v float64) any {
-	switch {
-	case math.IsInf(v, 1):
-		return "inf"
-	case math.IsInf(v, -1):
-		return "-inf"
-	case math.IsNaN(v):
-		return "nan"
-	}
-	return v
 }
 
 // low, high and value are the parts of an estimate, infinite where it has none.
