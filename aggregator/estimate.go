@@ -126,11 +126,22 @@ func share(part, whole float64, n int64, effective float64) Estimate {
 	return about(e, known(q))
 }
 
-// quantileEstimate is a quantile with the order statistics that bound it
+// estimateQuantiles are the quantiles of a histogram that readings carry.
+func estimateQuantiles(counts, excess *Histogram, n int64, effective float64) map[string]Estimate {
+	r := ranks{counts: counts, excess: excess}
+	r.count()
+	out := make(map[string]Estimate, len(quantiles))
+	for _, q := range quantiles {
+		out[q.name] = r.estimate(q.q, n, effective)
+	}
+	return out
+}
+
+// estimate is a quantile with the order statistics that bound it
 // whatever the distribution: those at q ± z·√(q(1−q)/n) of n independent values
 // (Wilks 1948), and no limit where that is beyond the values.
-func quantileEstimate(counts, excess *Histogram, q float64, n int64, effective float64) Estimate {
-	v := quantile(counts, excess, q)
+func (r *ranks) estimate(q float64, n int64, effective float64) Estimate {
+	v := r.quantile(q)
 	if !v.OK || !(effective > 0) {
 		return Estimate{stats.Estimate{N: n}}
 	}
@@ -138,10 +149,10 @@ func quantileEstimate(counts, excess *Histogram, q float64, n int64, effective f
 	e := stats.Estimate{Value: v.Value, Known: stats.KnownValue, N: n, Effective: effective, Status: stats.OK}
 	half := z * math.Sqrt(q*(1-q)/effective)
 	if q > half {
-		e.Low, e.Known = min(v.Value, quantile(counts, excess, q-half).Value), e.Known|stats.KnownLow
+		e.Low, e.Known = min(v.Value, r.quantile(q-half).Value), e.Known|stats.KnownLow
 	}
 	if q+half < 1 {
-		e.High, e.Known = max(v.Value, quantile(counts, excess, q+half).Value), e.Known|stats.KnownHigh
+		e.High, e.Known = max(v.Value, r.quantile(q+half).Value), e.Known|stats.KnownHigh
 	}
 	if e.Known != stats.KnownAll {
 		e.Status = stats.LowData

@@ -17,16 +17,13 @@ func (c *CandidateSums) effective(n int64) float64 {
 
 func (c *CandidateSums) estimates(r *CandidateReading) CandidateEstimates {
 	e := CandidateEstimates{
-		Coverage: map[string]Estimate{}, PredictionQuantiles: map[string]Estimate{},
+		Coverage: map[string]Estimate{}, PredictionQuantiles: estimateQuantiles(&c.Scores, &c.ScoreExcess, c.All.N, c.effective(c.All.N)),
 		ItemEmbeddingVersions: map[string]Estimate{}, EmbeddingDistances: map[string]Estimate{},
 	}
 	c.estimateLogs(r, &e)
 	for i := range c.Families {
 		f := &c.Families[i]
 		e.Coverage[f.Family] = share(f.Present.Weight(), f.Listed.Weight(), f.Listed.N, c.effective(f.Listed.N))
-	}
-	for _, q := range quantiles {
-		e.PredictionQuantiles[q.name] = quantileEstimate(&c.Scores, &c.ScoreExcess, q.q, c.All.N, c.effective(c.All.N))
 	}
 	var pairs Tally
 	for i := range c.Versions {

@@ -24,8 +24,8 @@ func (w *WinnerSums) clusterSums() clusterSums {
 			Loss: p.Loss.Float(fixed.ClusterBits), Brier: p.Squares.Float(fixed.ClusterBits),
 		}
 	}
-	if d, ok := stats.DesignEffectOf(c.ratios); ok {
-		c.phi = max(1, d.Value)
+	if v, ok := stats.LogRatioVariance(c.ratios, stats.SmallSample); ok {
+		c.phi = max(1, v*w.Labels.Weight())
 	}
 	return c
 }
@@ -113,7 +113,9 @@ func (w *WinnerSums) estimateLosses(c *clusterSums, r *WinnerReading, e *WinnerE
 const leastForRanks = 10
 
 func (w *WinnerSums) estimateRanking(c *clusterSums, e *WinnerEstimates) {
-	var positive, negative []float64
+	room := 2 * finePer * len(w.Scores.pages)
+	counts := make([]float64, room)
+	positive, negative := counts[:0:room/2], counts[room/2:room/2]
 	for i, octave := range w.Scores.octaves {
 		labels := w.LabelScores.find(octave)
 		for k, n := range w.Scores.pages[i] {
@@ -128,14 +130,16 @@ func (w *WinnerSums) estimateRanking(c *clusterSums, e *WinnerEstimates) {
 			negative = append(negative, float64(n-y))
 		}
 	}
-	e.AUC = counted(stats.BinnedAUC(positive, negative, c.phi, intervalLevel))
+	ranking, ok := stats.RankingOf(positive, negative)
+	if !ok {
+		e.AUC, e.AveragePrecision = Estimate{stats.Estimate{N: w.All.N}}, Estimate{stats.Estimate{N: w.All.N}}
+		return
+	}
+	e.AUC = counted(ranking.Interval(positive, negative, c.phi, intervalLevel))
 	if e.AUC.Status == stats.OK && w.Labels.N < leastForRanks {
 		e.AUC.Status = stats.LowData
 	}
-	e.AveragePrecision = Estimate{stats.Estimate{N: w.All.N}}
-	if ranking, ok := stats.RankingOf(positive, negative); ok {
-		e.AveragePrecision.Estimate = stats.Estimate{Value: ranking.AP, Known: stats.KnownValue, N: w.All.N, Status: ranking.Status}
-	}
+	e.AveragePrecision.Estimate = stats.Estimate{Value: ranking.AP, Known: stats.KnownValue, N: w.All.N, Status: ranking.Status}
 }
 
 // calibrationError is the debiased mean distance of predictions from labels over

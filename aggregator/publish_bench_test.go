@@ -101,3 +101,27 @@ func BenchmarkPublish(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkRefresh reads all numbers of 1,000 slices in three arms, as a refresh
+// of the metrics does: some 23 statistics a slice and arm, of which twelve are
+// what is promised to take less than 100 ms in all.
+func BenchmarkRefresh(b *testing.B) {
+	const slices, arms = 1000, 3
+	var cells []*Sums
+	for range 16 { // more than the caches hold, as slices are
+		cells = append(cells, busyCell(b).Flush()[0].Sums.Clone())
+	}
+	statistics := 0
+	for b.Loop() {
+		statistics = 0
+		for i := range slices * arms {
+			r := cells[i%len(cells)].Read(nil)
+			statistics += 3 + len(r.Candidates.Estimates.Coverage) + len(r.Candidates.Estimates.PredictionQuantiles) +
+				11 + len(r.Winners.Estimates.Coverage)
+		}
+	}
+	ms := b.Elapsed().Seconds() * 1e3 / float64(b.N)
+	b.ReportMetric(ms, "ms/refresh")
+	b.ReportMetric(ms*1e3/float64(statistics), "us/statistic")
+	b.ReportMetric(0, "ns/op")
+}

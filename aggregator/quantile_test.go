@@ -112,3 +112,9 @@ func TestBinEdges(t *testing.T) {
 		}
 	}
 }
+
+func quantile(counts, excess *Histogram, q float64) Number {
+	r := ranks{counts: counts, excess: excess}
+	r.count()
+	return r.quantile(q)
+}

@@ -158,9 +158,6 @@ func (c *CandidateSums) read() CandidateReading {
 		Stages:                 map[string]int64{},
 		ScoreBins:              []ScoreBin{},
 	}
-	for _, q := range quantiles {
-		r.PredictionQuantiles[q.name] = quantile(&c.Scores, &c.ScoreExcess, q.q)
-	}
 	var pairs Tally
 	byItem := map[string]*Tally{}
 	for i := range c.Versions {
@@ -186,6 +183,9 @@ func (c *CandidateSums) read() CandidateReading {
 	}
 	r.Auctions = c.Auctions
 	r.Estimates = c.estimates(&r)
+	for name, e := range r.Estimates.PredictionQuantiles {
+		r.PredictionQuantiles[name] = e.ValueNumber()
+	}
 	return r
 }
 
@@ -249,11 +249,10 @@ func (t *TowerSums) read() TowerReading {
 	r.Estimates = TowerEstimates{
 		SuccessRatio: share(t.Outcomes[1].Weight(), all.Weight(), all.N, calls),
 		TimeoutRatio: share(t.Outcomes[2].Weight(), all.Weight(), all.N, calls),
-		LatencyUs:    map[string]Estimate{},
+		LatencyUs:    estimateQuantiles(&t.Latency, &Histogram{}, all.N, calls),
 	}
-	for _, q := range quantiles {
-		r.Estimates.LatencyUs[q.name] = quantileEstimate(&t.Latency, &Histogram{}, q.q, all.N, calls)
-		r.LatencyUs[q.name] = r.Estimates.LatencyUs[q.name].ValueNumber()
+	for name, e := range r.Estimates.LatencyUs {
+		r.LatencyUs[name] = e.ValueNumber()
 	}
 	return r
 }

@@ -29,6 +29,9 @@ func (t *Tally) count(n, excess int64) {
 
 // Weight is Σw: the number of things the counted ones stand for.
 func (t Tally) Weight() float64 {
+	if t.Excess.IsZero() {
+		return float64(t.N)
+	}
 	return fixed.FromInt64(t.N).Shl(fixed.WeightBits).Add(t.Excess).Float(fixed.WeightBits)
 }
 

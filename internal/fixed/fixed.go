@@ -79,7 +79,12 @@ func (a Int128) Float(places int) float64 {
 	// The conversions to float64 are explicit so that no compiler fuses the
 	// multiplication with the addition, which would differ between machines.
 	hi := float64(float64(uint64(a.Hi)) * 0x1p64)
-	v := math.Ldexp(hi+float64(a.Lo), -places)
+	v := hi + float64(a.Lo)
+	if places < 1000 {
+		v *= math.Float64frombits(uint64(1023-places) << 52) // an exact power, far from the least
+	} else {
+		v = math.Ldexp(v, -places)
+	}
 	if neg {
 		return -v
 	}

@@ -48,8 +48,8 @@ func RankingOf(positive, negative []float64) (Ranking, bool) {
 	n := min(len(positive), len(negative))
 	var p, q float64
 	for b := range n {
-		p += math.Max(0, positive[b])
-		q += math.Max(0, negative[b])
+		p += max(0, positive[b])
+		q += max(0, negative[b])
 	}
 	if !(p > 0) || !(q > 0) || !finite(p+q) {
 		return Ranking{}, false
@@ -58,7 +58,7 @@ func RankingOf(positive, negative []float64) (Ranking, bool) {
 	var above, seen float64 // share of positives, and rows, in higher buckets
 	for b := n - 1; b >= 0; b-- {
 		// Shares: the products of counts of 2^62 are too coarse to sum.
-		pos, neg := math.Max(0, positive[b])/p, math.Max(0, negative[b])/q
+		pos, neg := max(0, positive[b])/p, max(0, negative[b])/q
 		r.AUC += neg * (above + pos/2)
 		r.HalfWidth += pos * neg / 2
 		above += pos

@@ -26,10 +26,15 @@ const maxAUCFreedom = usualClusters - 1
 // of either, for their placements then have no variance.
 func BinnedAUC(positive, negative []float64, phi, level float64) (Estimate, bool) {
 	r, ok := RankingOf(positive, negative)
-	n := int64(math.Min(r.Positive+r.Negative, maxCount))
 	if !ok {
 		return undefined(0, Undefined)
 	}
+	return r.Interval(positive, negative, phi, level)
+}
+
+// Interval is BinnedAUC of the counts that the Ranking is of.
+func (r Ranking) Interval(positive, negative []float64, phi, level float64) (Estimate, bool) {
+	n := int64(math.Min(r.Positive+r.Negative, maxCount))
 	if r.Positive < 2 || r.Negative < 2 {
 		return estimate(r.AUC, 0, 1, n, LowData)
 	}
@@ -37,7 +42,7 @@ func BinnedAUC(positive, negative []float64, phi, level float64) (Estimate, bool
 	// positives above. Both average to the AUC.
 	var below, above, vp, vn float64
 	for b := range min(len(positive), len(negative)) {
-		pos, neg := math.Max(0, positive[b])/r.Positive, math.Max(0, negative[b])/r.Negative
+		pos, neg := max(0, positive[b])/r.Positive, max(0, negative[b])/r.Negative
 		dp := below + neg/2 - r.AUC
 		dn := 1 - above - pos/2 - r.AUC
 		vp += pos * dp * dp
