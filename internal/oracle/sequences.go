@@ -120,15 +120,13 @@ func tunedProportion(r *rand.Rand) (in, out Values, ok bool) {
 	return Values{"k": k, "n": n, "t_opt": tOpt, "level": l}, Values{"lo": e.Low, "hi": e.High}, ok
 }
 
-// confseq's gamma functions are off by some 1e-15 of the number of values, which
-// is all of the evidence where there is next to none.
 func quantileRanks(r *rand.Rand) (in, out Values, ok bool) {
 	m := stats.QuantileMixture{Q: pick(r, 0.5, 0.9, 0.99, between(r, 0.01, 0.99)), TOpt: math.Round(spread(r, 50, 1e5)), Alpha: pick(r, 0.05, 0.025, 0.005)}
 	n := float64(spreadCount(r, 20, 1_000_000))
 	k := math.Round(math.Min(n, math.Max(0, n*m.Q+3*math.Sqrt(n*m.Q*(1-m.Q))*r.NormFloat64())))
 	e, okE := m.LogE(k, n)
 	b, okB := m.RankBound(n)
-	return Values{"q": m.Q, "t_opt": m.TOpt, "alpha": m.Alpha, "n": n, "k": k}, Values{"log_e": float64(e), "bound": b}, all(okE, okB) && math.Abs(float64(e)) > 1e-7*n
+	return Values{"q": m.Q, "t_opt": m.TOpt, "alpha": m.Alpha, "n": n, "k": k}, Values{"log_e": float64(e), "bound": b}, all(okE, okB) && evident(float64(e), n)
 }
 
 func quantileDifference(r *rand.Rand) (in, out Values, ok bool) {

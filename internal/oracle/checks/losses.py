@@ -69,6 +69,6 @@ def log_mae_more(p, teacher, w):
 def log_mae_on_labels(p, y, B):
     bins = [b for b in parts(zip(p, y), B) if len(b)]
     e, o = (np.array([b[:, i].sum() for b in bins]) for i in (0, 1))
-    d, s = np.log(e + .5) - np.log(o + .5), 1 / np.sqrt(o + .5)
+    d, s = np.array([clean(v) for v in np.log((e + .5) / (o + .5))]), 1 / np.sqrt(o + .5)
     return {"per_bin": abs(d), "mean": abs(d).mean(), "weighted": np.average(abs(d), weights=e),
             "debiased": max(0, np.average(2 * abs(d) - folded(d, s), weights=e))}

@@ -19,7 +19,7 @@ def binned(p, y, k):
 @check("ECE", "uncertainty-calibration")
 def ece(p, y, B):
     bins = binned(p, y, B)
-    square = cu.unbiased_square_ce(bins)
+    square = clean(cu.unbiased_square_ce(bins))
     return {"l1": cu.plugin_ce(bins, 1), "l2": cu.plugin_ce(bins, 2), "debiased_sq": square, "debiased_l2": math.sqrt(max(0, square))}
 
 
