@@ -45,6 +45,16 @@ func controlOf(c Experiment) string {
 	return c.Control
 }
 
+// controlOf is the name of an experiment's control arm.
+func (s *Server) controlOf(experiment string) string {
+	for _, c := range s.opts.Experiments() {
+		if c.Name == experiment {
+			return controlOf(c)
+		}
+	}
+	return DefaultControl
+}
+
 // reported says whether the configuration reports an experiment, and whether it
 // names it.
 func (s *Server) reported(name string) (reported, named bool) {

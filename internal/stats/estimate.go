@@ -3,6 +3,7 @@ package stats
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -153,6 +154,24 @@ func (e Estimate) Invert() (Estimate, bool) {
 	high := inf
 	if e.HasLow() {
 		high = 1 / e.Low
+	}
+	r, ok := estimate(value, low, high, e.N, e.Status)
+	r.Effective = e.Effective
+	return r, ok
+}
+
+// Exp is e^x of an estimate of a logarithm x. A limit that is not known stays
+// so above; below it is 0.
+func (e Estimate) Exp() (Estimate, bool) {
+	value, low, high := inf, 0.0, inf
+	if e.HasValue() {
+		value = math.Exp(e.Value)
+	}
+	if e.HasLow() {
+		low = math.Exp(e.Low)
+	}
+	if e.HasHigh() {
+		high = math.Exp(e.High)
 	}
 	r, ok := estimate(value, low, high, e.N, e.Status)
 	r.Effective = e.Effective
