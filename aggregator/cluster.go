@@ -89,8 +89,8 @@ func (c *WinnerClusters) sub(o *WinnerClusters) {
 // clusterTable collects the unweighted candidates of one cell by bucket.
 type clusterTable [clusterBuckets]clusterRow
 
-// clusterRow is a cache line. 64 bits hold Σp and Σr of 2^31 candidates, more
-// than one flush can bring.
+// clusterRow is a cache line. 64 bits hold Σp and Σr of 2^23 candidates that
+// are sure to convert, more than one flush can bring to a bucket.
 type clusterRow struct {
 	pairs, p, r int64
 	absLog, log fixed.Int128

@@ -22,7 +22,7 @@ const (
 	SquareBits = 76 // squared errors
 	MicrosBits = 20 // weighted millionths of a currency unit
 	// ClusterBits are those of sums that serve variances alone.
-	ClusterBits = 32
+	ClusterBits = 40
 )
 
 // Int128 is a signed 128-bit integer in two's complement. The zero value is 0.

@@ -25,7 +25,7 @@ GLOBL thirdUnit<>(SB), RODATA, $8
 DATA rounding<>+0(SB)/8, $0x4338000000000000 // 1.5 · 2^52
 GLOBL rounding<>(SB), RODATA, $8
 
-DATA clusterUnit<>+0(SB)/8, $0x41F0000000000000 // 2^32
+DATA clusterUnit<>+0(SB)/8, $0x4270000000000000 // 2^40
 GLOBL clusterUnit<>(SB), RODATA, $8
 
 // func sumPairsAVX2(ps, rs *float32, n int, table *logEntry, s *PairSums)
