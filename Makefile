@@ -105,6 +105,9 @@ oracle: $(ORACLES)/done ## Ask other packages for CASES random cases of each sta
 	@$(GO) run ./internal/oracle/draw -seed $(SEED) -cases $(CASES) >bin/oracle-cases.jsonl
 	@$(ORACLES)/bin/python -B internal/oracle/oracle.py bin/oracle-cases.jsonl internal/stats/testdata/vectors
 
+study: ## Measure what the statistics promise, and write docs/studies.md (minutes).
+	@$(GO) run ./internal/study/run
+
 clean: ## Remove what was built, but for the tools.
 	@rm -rf bin
 
@@ -120,4 +123,4 @@ $(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle clean
+.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study clean

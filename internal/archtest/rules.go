@@ -78,6 +78,8 @@ var allowedImports = map[string]imports{
 	"internal/recount/worlds": {code: []string{
 		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount",
 	}},
+	"internal/study":     {code: []string{"internal/stats"}},
+	"internal/study/run": {code: []string{"internal/study"}},
 }
 
 // onlyFor names the packages that may import a module of somebody else's, by
