@@ -183,7 +183,7 @@ func TestConfiguredExperiments(t *testing.T) {
 	if diff := cmp.Diff(want, body); diff != "" {
 		t.Errorf("experiments (-want +got):\n%s", diff)
 	}
-	if status, body := get(t, h, "/api/v1/experiments/unseen/summary?slice=surface"); status != http.StatusOK || body != `{"experiment":"unseen","from_ms":0,"to_ms":0,"arms":{},"delay_curves":[]}`+"\n" {
+	if status, body := get(t, h, "/api/v1/experiments/unseen/summary?slice=surface"); status != http.StatusOK || body != `{"experiment":"unseen","from_ms":0,"to_ms":0,"arms":{},"delay_curves":[],"reliability":{"edges_version":"","edges":[],"arms":{}}}`+"\n" {
 		t.Errorf("summary of a configured experiment without auctions = %d %s", status, body)
 	}
 	for _, path := range []string{"/summary", "/series?metric=winners.count"} {

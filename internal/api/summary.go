@@ -13,6 +13,8 @@ type summaryJSON struct {
 	Arms       map[string]armSummaryJSON `json:"arms"`
 	// DelayCurves are of the whole experiment, whatever narrows the rest.
 	DelayCurves []typeCurveJSON `json:"delay_curves"`
+	// Reliability is about the winners of the arms' totals.
+	Reliability aggregator.Reliability `json:"reliability"`
 }
 
 type armSummaryJSON struct {
@@ -45,7 +47,7 @@ func (s *Server) summary(r *http.Request) (any, error) {
 }
 
 func makeSummary(experiment, control string, sum *aggregator.Summary) summaryJSON {
-	out := summaryJSON{Experiment: experiment, FromMs: sum.FromMs, ToMs: sum.ToMs, Arms: map[string]armSummaryJSON{}, DelayCurves: makeDelayCurves(sum.Curves)}
+	out := summaryJSON{Experiment: experiment, FromMs: sum.FromMs, ToMs: sum.ToMs, Arms: map[string]armSummaryJSON{}, DelayCurves: makeDelayCurves(sum.Curves), Reliability: sum.Reliability()}
 	controls := makeBeside(control, sum)
 	for _, a := range sum.Arms {
 		arm := armSummaryJSON{RampPercents: a.RampPercents, Reading: a.Total.Read(sum.Curves), Slices: []sliceJSON{}}
