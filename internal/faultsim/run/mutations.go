@@ -76,6 +76,46 @@ var mutations = []mutation{
 		"d.batch.Commit(pebble.Sync)",
 		"d.batch.Commit(pebble.NoSync)",
 	},
+	{
+		"delay of the last conversion", "consumer/join/label.go",
+		"first == nil || c.before(first)",
+		"first == nil || first.before(c)",
+	},
+	{
+		"optimization type of another candidate", "consumer/join/join.go",
+		"w.OptType = p.optTypeOf(i)",
+		"w.OptType = p.optTypeOf(0)",
+	},
+	{
+		"auction counted with each of its records", "consumer/join/auction.go",
+		"clusterOf(e.UnitID, id), first)",
+		"clusterOf(e.UnitID, id), first || true)",
+	},
+	{
+		"unit in the wrong bucket", "aggregator/cluster.go",
+		"return uint8(hash >> (64 - clusterBits))",
+		"return uint8(hash>>(63-clusterBits)) % clusterBuckets",
+	},
+	{
+		"auctions taken for units", "consumer/join/row.go",
+		"clusterOf(r.Winner.UnitID, r.Auction)",
+		"clusterOf(0, r.Auction)",
+	},
+	{
+		"age from the begin of the pane", "aggregator/query.go",
+		"At(p.StartMs, m.newest).EndMs() // of the youngest",
+		"At(p.StartMs, m.newest).StartMs",
+	},
+	{
+		"label counted in the wrong bin", "aggregator/winner.go",
+		"s.LabelScores.Count(w.Prediction, n)",
+		"s.LabelScores.Count(w.Prediction*1.1, n)",
+	},
+	{
+		"propensity not raised", "aggregator/winner.go",
+		"leastPropensity = 0.01",
+		"leastPropensity = 0.001",
+	},
 }
 
 // apply returns the source with the bug in it.

@@ -19,12 +19,12 @@ func (w *World) auction(n int) {
 	p := &eventpb.Prediction{
 		AuctionId:   fmt.Sprintf("a%d", n),
 		EventTimeMs: w.StartMs + w.rng.Int64N(w.SpanMs),
-		UnitId:      w.rng.Uint64N(5),
+		UnitId:      w.unit(),
 		Dimensions:  map[string]string{},
 	}
 	for _, experiment := range []string{"x", "y", "z"}[:1+w.rng.IntN(3)] {
 		p.Assignments = append(p.Assignments, &eventpb.Assignment{
-			Experiment: experiment, Arm: Pick(w.rng, "control", "treatment", "third"), RampPercent: Pick(w.rng, 0, 20, 33.5, 100),
+			Experiment: experiment, Arm: Pick(w.rng, w.arms...), RampPercent: Pick(w.rng, 0, 20, 33.5, 100),
 		})
 	}
 	if w.chance(0.8) {
@@ -51,6 +51,15 @@ func (w *World) auction(n int) {
 	}
 	w.auctions = append(w.auctions, p)
 	w.split(p)
+}
+
+// unit draws a unit of randomisation: few of them, numbers in a row as well as
+// hashes; 0 is not known.
+func (w *World) unit() uint64 {
+	if w.chance(0.5) {
+		return w.rng.Uint64N(5)
+	}
+	return (1 + w.rng.Uint64N(6)) * 0x9ddfea08eb382d69
 }
 
 // candidates draws columns, each of which may be absent.
@@ -95,8 +104,12 @@ func (w *World) candidates(n int) *eventpb.Candidates {
 	return c
 }
 
-// probability spans six decades and comes close to 1.
+// probability spans six decades and comes close to 1, or is one of so few that
+// many share a bin.
 func (w *World) probability() float32 {
+	if w.narrow {
+		return 0.05 + 0.005*w.rng.Float32()
+	}
 	p := float32(math.Exp(-14 * w.rng.Float64()))
 	return min(max(p, 1e-6), math.Nextafter32(1, 0))
 }

@@ -22,12 +22,15 @@ type World struct {
 	Messages   []proto.Message // as producers would write them, each once
 
 	rng      *rand.Rand
+	arms     []string
+	narrow   bool                  // predictions are much the same
 	auctions []*eventpb.Prediction // whole, as before splitting
+	drawn    map[string]bool       // conversions, by impression and id
 }
 
 // New draws the world of a seed.
 func New(seed uint64) *World {
-	w := &World{rng: rand.New(rand.NewPCG(seed, 1))}
+	w := &World{rng: rand.New(rand.NewPCG(seed, 1)), drawn: map[string]bool{}}
 	w.Aggregator.Levels = aggregator.DefaultLevels()
 	w.StartMs = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC).UnixMilli() + w.rng.Int64N(86_400_000)
 	// The longer spans reach the ages at which panes roll up.
@@ -41,10 +44,13 @@ func New(seed uint64) *World {
 	w.Aggregator.Windows = []time.Duration{Pick(w.rng, 10*time.Second, 5*time.Minute, time.Hour)}
 	w.Aggregator.EachDimension = w.rng.IntN(2) == 0
 	w.Aggregator.Slices = Pick(w.rng, nil, [][]string{{"surface"}}, [][]string{{"surface", "country"}, {"country"}})
+	w.arms = Pick(w.rng, []string{"control", "treatment", "third"}, []string{"control", "treatment", "third"}, []string{"control"})
+	w.narrow = w.chance(0.3)
 	for n := range 1 + w.rng.IntN(25) {
 		w.auction(n)
 	}
-	for n := range w.rng.IntN(40) {
+	// Some have conversions enough for more than exact limits.
+	for n := range w.rng.IntN(Pick(w.rng, 30, 30, 30, 90)) {
 		w.impression(n)
 	}
 	return w
