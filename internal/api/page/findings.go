@@ -45,7 +45,9 @@ func (a *arms) findings() []finding {
 	for i := range a.readings {
 		if i != base {
 			p := pair{control: a.name(base), other: a.name(i)}
-			out = append(out, p.compare(&a.readings[base], &a.readings[i])...)
+			sums := a.e.Summary.Arms
+			c := sums[i].Total.Compare(sums[base].Total, &a.readings[i], &a.readings[base])
+			out = append(out, p.compare(&a.readings[base], &a.readings[i], &c)...)
 		}
 	}
 	return out
@@ -60,13 +62,14 @@ func (a *arms) base() int {
 // pair is two arms that are compared.
 type pair struct{ control, other string }
 
-func (p pair) compare(control, other *aggregator.Reading) []finding {
+func (p pair) compare(control, other *aggregator.Reading, comparison *aggregator.Comparison) []finding {
 	var out []finding
-	winners, winnersText := p.winners(&control.Winners.Estimates, &other.Winners.Estimates)
+	winners, winnersText := p.winners(&control.Winners.Estimates, &other.Winners.Estimates, comparison.CalibrationRatio)
 	if winnersText != "" {
 		out = append(out, found(winnersText))
 	}
-	candidates, known := ratioOf(other.Candidates.Estimates.CalibrationVsReference, control.Candidates.Estimates.CalibrationVsReference)
+	candidates := comparison.CalibrationVsReferenceRatio
+	known := candidates.HasValue()
 	if known {
 		out = append(out, found("Candidates, against the reference: "+
 			p.both(control.Candidates.Estimates.CalibrationVsReference, other.Candidates.Estimates.CalibrationVsReference)+" "+p.apart(candidates)))
@@ -87,10 +90,10 @@ func ratioOf(a, b aggregator.Estimate) (aggregator.Estimate, bool) {
 	return aggregator.Estimate{Estimate: e}, ok
 }
 
-// winners compares the arms' winners: adjusted for maturity where that is
-// possible, and else as seen, with what that is worth. There is no comparison
-// where one of them has no number.
-func (p pair) winners(control, other *aggregator.WinnerEstimates) (*aggregator.Estimate, string) {
+// winners compares the arms' winners: at the same age and adjusted for maturity
+// where that is possible, and else as seen, with what that is worth. There is no
+// comparison where one of them has no number.
+func (p pair) winners(control, other *aggregator.WinnerEstimates, sameAge aggregator.Estimate) (*aggregator.Estimate, string) {
 	c, o, what := control.CalibrationAdjusted, other.CalibrationAdjusted, "Winners, adjusted for label maturity: "
 	if !c.HasValue() || !o.HasValue() {
 		c, o, what = control.Calibration, other.Calibration, "Winners as seen, with labels still to come: "
@@ -98,6 +101,9 @@ func (p pair) winners(control, other *aggregator.WinnerEstimates) (*aggregator.E
 	r, ok := ratioOf(o, c)
 	if !ok {
 		return nil, ""
+	}
+	if sameAge.HasValue() {
+		r = sameAge
 	}
 	young := what != "Winners, adjusted for label maturity: " || r.Status == stats.Immature
 	if young {
