@@ -21,13 +21,16 @@ func warned(text string) finding { return finding{"warning", "▲", text} }
 type relation int
 
 const (
-	open  relation = iota // the interval contains 1, or is not known on one side
-	above                 // it lies above 1
-	below                 // it lies below 1
+	open   relation = iota // the interval contains 1
+	above                  // it lies above 1
+	below                  // it lies below 1
+	unsure                 // it is not to be relied on
 )
 
 func relationOf(e aggregator.Estimate) relation {
 	switch {
+	case !usable(e):
+		return unsure
 	case e.HasLow() && e.Low > 1:
 		return above
 	case e.HasHigh() && e.High < 1:
@@ -78,7 +81,7 @@ func (p pair) compare(control, other *aggregator.Reading, comparison *aggregator
 		out = append(out, found(text))
 	}
 	if known && usable(candidates) && winners != nil && usable(*winners) {
-		out = append(out, found(together(relationOf(*winners), relationOf(candidates))))
+		out = append(out, found(together(*winners, candidates)))
 	}
 	return out
 }
@@ -158,6 +161,9 @@ func (p pair) around(control, other aggregator.Estimate) string {
 		}
 		return "Both intervals contain 1: neither is shown to be off."
 	}
+	if c == unsure && o == unsure {
+		return "Neither can be held against 1 yet."
+	}
 	if c == o {
 		return "Both lie " + c.words() + "."
 	}
@@ -177,6 +183,8 @@ func (r relation) says() string {
 		return "is above 1, interval and all"
 	case below:
 		return "is below 1, interval and all"
+	case unsure:
+		return "has too little to tell"
 	}
 	return "is not shown to be off 1"
 }
@@ -195,16 +203,25 @@ func (p pair) apart(r aggregator.Estimate) string {
 	return text + "no difference shows."
 }
 
-// together is what winners and candidates say side by side.
-func together(winners, candidates relation) string {
+// together is what the comparisons of winners and of candidates say side by
+// side. That one finds a difference and the other does not is no difference
+// between them: their own ratio has to say so.
+func together(winners, candidates aggregator.Estimate) string {
+	w, c := relationOf(winners), relationOf(candidates)
+	between, ok := ratioOf(winners, candidates)
+	agree := !ok || relationOf(between) == open
 	switch {
-	case winners == open && candidates == open:
+	case w == open && c == open:
 		return "Neither winners nor candidates tell these arms apart."
-	case winners != open && candidates == open:
-		return "Winners tell these arms apart and candidates do not: the difference is in what is shown, not in what is scored, as far as these intervals reach."
-	case winners == open:
-		return "Candidates tell these arms apart and winners do not: what is scored differs, and conversions do not show yet what comes of it."
-	case winners == candidates:
+	case w != open && c == open && agree:
+		return "Winners tell these arms apart and candidates do not, but the two comparisons agree within their intervals: where the difference comes from is open."
+	case w != open && c == open:
+		return "Winners tell these arms apart and candidates do not, and the two comparisons disagree: the difference is in what is shown, not in what is scored."
+	case w == open && agree:
+		return "Candidates tell these arms apart and winners do not yet, but the two comparisons agree within their intervals: what is scored differs."
+	case w == open:
+		return "Candidates tell these arms apart and winners do not, and the two comparisons disagree: what is scored differs, and what is shown makes up for it."
+	case w == c:
 		return "Winners and candidates differ in the same direction: what is scored differs."
 	}
 	return "Winners and candidates differ in opposite directions: what is scored is one thing, and what is shown another."
