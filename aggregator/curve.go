@@ -61,8 +61,9 @@ func (m *Merged) curves(experiment string) *Curves {
 		if k.Experiment != experiment || k.Labels != "" {
 			continue
 		}
-		for i := range t.panes {
-			e := &t.panes[i]
+		panes := m.retained(t)
+		for i := range panes {
+			e := &panes[i]
 			if passed := m.passed(e.pane); passed > 0 {
 				for _, p := range e.parts {
 					l.take(k.Arm, p.packed.types, passed)

@@ -20,9 +20,10 @@ func (m *Merged) rampSteps(experiment string) map[string][]RampStep {
 		if k.Experiment != experiment || k.Labels != "" {
 			continue
 		}
-		for i := range t.panes {
-			if ms := t.panes[i].firstMs(); ms != 0 { // else of late labels alone
-				byArm[k.Arm] = append(byArm[k.Arm], rampPane{t.panes[i].pane.StartMs, ms, k.RampPercent})
+		panes := m.retained(t)
+		for i := range panes {
+			if ms := panes[i].firstMs(); ms != 0 { // else of late labels alone
+				byArm[k.Arm] = append(byArm[k.Arm], rampPane{panes[i].pane.StartMs, ms, k.RampPercent})
 			}
 		}
 	}
