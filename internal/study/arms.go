@@ -16,17 +16,21 @@ const clusterBuckets = 64
 const pastExpected = 10
 
 // tempering is φ as an alert has it: the upper bound of the design effect in
-// earlier data, at least 1.
-func tempering(r *rand.Rand, bucket *source) float64 {
-	cells := make([]stats.Cell, clusterBuckets)
+// earlier data, at least 1. each is the larger one of the arms', pooled that of
+// both arms' buckets together, of which there are twice as many.
+func tempering(r *rand.Rand, bucket *source) (each, pooled float64) {
+	cells := make([]stats.Cell, 2*clusterBuckets)
 	for i := range cells {
 		cells[i] = stats.Cell{Observed: float64(bucket.draw(r)), Expected: bucket.expected}
 	}
-	d, ok := stats.DesignEffectOf(cells)
-	if !ok {
-		return 1
+	of := func(cells []stats.Cell) float64 {
+		d, ok := stats.DesignEffectOf(cells)
+		if !ok {
+			return 1
+		}
+		return d.Tempering()
 	}
-	return d.Tempering()
+	return max(of(cells[:clusterBuckets]), of(cells[clusterBuckets:])), of(cells)
 }
 
 // schedule says what share of the predictions a window's treatment has, and by
@@ -105,6 +109,7 @@ func (e *experiment) draw(r *rand.Rand, w int) stats.Stratum {
 // peeks is the most evidence that tests have had, looked at after every window.
 type peeks struct {
 	arms, armsPlain   float64 // two-arm, tempered and not
+	armsPooled        float64 // tempered by the arms' common design effect
 	alone, alonePlain float64 // the treatment alone
 	fixed             float64 // the most |z| of the interval for one look, in units of its limit at 5 %
 }
@@ -112,12 +117,10 @@ type peeks struct {
 // peek runs one experiment without a difference between arms and keeps the
 // largest e-values in logs.
 func (e *experiment) peek(r *rand.Rand) peeks {
-	// The arms' clusters are alike here, so that the larger of two estimates
-	// serves.
-	phi := math.Max(tempering(r, &e.bucket), tempering(r, &e.bucket))
+	phi, pooled := tempering(r, &e.bucket)
 	process := stats.NewTwoArm(stats.DefaultGrid())
 	var all stats.Stratum
-	p := peeks{math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1), 0}
+	p := peeks{math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1), 0}
 	note := func(to *float64, v stats.LogE, ok bool) {
 		if ok {
 			*to = math.Max(*to, float64(v))
@@ -132,6 +135,8 @@ func (e *experiment) peek(r *rand.Rand) peeks {
 		all.Control.Expected += cell.Control.Expected
 		v, ok := process.LogE(phi)
 		note(&p.arms, v, ok)
+		v, ok = process.LogE(pooled)
+		note(&p.armsPooled, v, ok)
 		v, ok = process.LogE(1)
 		note(&p.armsPlain, v, ok)
 		v, ok = stats.RatioE(all.Treatment)
@@ -159,6 +164,7 @@ func (s *Section) alarms(condition string, all []peeks, kind Kind, of func(peeks
 }
 
 func tempered(p peeks) float64      { return p.arms }
+func pooledPhi(p peeks) float64     { return p.armsPooled }
 func plain(p peeks) float64         { return p.armsPlain }
 func aloneTempered(p peeks) float64 { return p.alone }
 func alonePlain(p peeks) float64    { return p.alonePlain }
@@ -191,8 +197,8 @@ func falseAlarms(l *lab) *Section {
 		Text: []string{
 			fmt.Sprintf("Two arms without a difference, %d windows with %d predicted conversions each, looked at after every one. "+
 				"The two-arm test is `stats.TwoArm` with the default grid, the one-arm test `stats.RatioE` on the treatment alone. "+
-				"Both are tempered by a design effect that is estimated, in every replication anew, from %d hash buckets of earlier data with %d predicted conversions each "+
-				"(`stats.DesignEffectOf`, upper bound, at least 1), unless the line says otherwise. Claim: at most α.", alarmWindows, alarmExpected, clusterBuckets, pastExpected),
+				"Both are tempered by a design effect that is estimated, in every replication anew, from %d hash buckets an arm of earlier data with %d predicted conversions each "+
+				"(`stats.DesignEffectOf`, the larger upper bound of the two arms, at least 1), unless the line says otherwise. Claim: at most α.", alarmWindows, alarmExpected, clusterBuckets, pastExpected),
 			"A contrast is claimed to be *above* α: what is promised does not hold without the remedy, and the study can see it.",
 		},
 	}
@@ -215,6 +221,7 @@ func falseAlarms(l *lab) *Section {
 	for _, c := range clustered {
 		all := run(c.name, c.rows, half)
 		s.alarms("two-arm, "+c.name, all, RateAtMost, tempered)
+		s.alarms("two-arm, one φ for both arms, "+c.name, all, RateAtMost, pooledPhi)
 		s.alarms("one-arm, "+c.name, all, RateAtMost, aloneTempered)
 		s.alarms("contrast: two-arm untempered, "+c.name, all, Contrast, plain)
 		s.alarms("contrast: one-arm untempered, "+c.name, all, Contrast, alonePlain)

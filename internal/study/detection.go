@@ -158,7 +158,7 @@ func alarmsWithoutChange(l *lab) *Section {
 		return func(g *rand.Rand) quietAlarms {
 			phi := 1.0
 			if rows.phi > 1 {
-				phi = max(tempering(g, &x.bucket), tempering(g, &x.bucket))
+				phi, _ = tempering(g, &x.bucket)
 			}
 			cells := make([]stats.Stratum, 1)
 			return quietRun(func(d *stats.Detector, w int) {

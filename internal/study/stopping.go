@@ -30,7 +30,7 @@ func stoppingTimes(l *lab) *Section {
 			"The mean number of expected conversions until the test stops, as a multiple of ln(1/α)/I, which no test of level α that surely stops can be below in the mean (Wald 1945). " +
 				"Q is r times what is predicted from the first window on; I is the Kullback–Leibler divergence of an expected conversion, and windows have 2 of them (0.5 where r is 0.5 or 1.5) with one arm and 5 with two, so that what a window overshoots counts as little as it can. " +
 				"The tests are `stats.RatioE`, and `stats.TwoArm` under a ±30 % wave in both arms. Rows are independent and φ is 1. Claims: one arm at most 1.8 at α = 0.05 and 1.55 at 0.01; two arms at most 1.75 at 0.05.",
-			"The last lines are what it costs not to know the design effect, but to take its upper bound from earlier data: about the factor (G−1)/χ²₀.₀₅ = 1.38 of G = 64 buckets.",
+			"The lines with φ say what it costs not to know the design effect, which is 1 here, but to take its upper bound from earlier data: for one estimate from G buckets about the factor (G−1)/χ²₀.₀₅, 1.38 with 64 of them and 1.25 with 128, and more for the larger of two. Alerts pay this.",
 		},
 	}
 	bounds := map[float64]float64{0.05: 1.8, 0.01: 1.55}
@@ -43,16 +43,22 @@ func stoppingTimes(l *lab) *Section {
 		for _, r := range []float64{0.5, 0.8, 1.1, 1.2, 1.5} {
 			x := newExperiment(rowsOf{}, stoppingBound(armsInformation(r, share), 0.05)/windowsOfBound, 14, schedule{"", always(share), wave}, r)
 			name := fmt.Sprintf("two arms, r = %g, share %g %%", r, 100*share)
-			all := replicate(l, "stopping: "+name, l.times(stopTimes/2), func(g *rand.Rand) stopped { return x.stop(g, false) })
+			all := replicate(l, "stopping: "+name, l.times(stopTimes/2), func(g *rand.Rand) stopped { return x.stop(g, knownPhi) })
 			s.stops(name, all, armsInformation(r, share), func(alpha float64) Claim {
 				if alpha == 0.05 {
 					return Claim{Kind: AtMost, Bound: 1.75}
 				}
 				return Claim{}
 			})
-			if r == 1.2 {
-				all := replicate(l, "stopping: tempered, "+name, l.times(stopTimes/2), func(g *rand.Rand) stopped { return x.stop(g, true) })
-				s.stops(name+", φ from 64 buckets", all, armsInformation(r, share), func(float64) Claim { return Claim{} })
+			if r != 1.2 {
+				continue
+			}
+			for _, c := range []struct {
+				name string
+				of   func(g *rand.Rand, bucket *source) float64
+			}{{"the larger φ of the arms' 64 buckets", largerPhi}, {"one φ of both arms' 128 buckets", commonPhi}} {
+				all := replicate(l, "stopping: "+c.name+", "+name, l.times(stopTimes/2), func(g *rand.Rand) stopped { return x.stop(g, c.of) })
+				s.stops(name+", "+c.name, all, armsInformation(r, share), func(float64) Claim { return Claim{} })
 			}
 		}
 	}
@@ -87,6 +93,18 @@ func (s *Section) stops(name string, all []stopped, info float64, claim func(alp
 	}
 }
 
+func knownPhi(*rand.Rand, *source) float64 { return 1 }
+
+func largerPhi(g *rand.Rand, bucket *source) float64 {
+	phi, _ := tempering(g, bucket)
+	return phi
+}
+
+func commonPhi(g *rand.Rand, bucket *source) float64 {
+	_, phi := tempering(g, bucket)
+	return phi
+}
+
 func stopAlone(g *rand.Rand, r, expected float64) stopped {
 	windows := poisson(expected * r)
 	var arm stats.Arm
@@ -116,11 +134,8 @@ func (s *stopped) note(e stats.LogE, ok bool, expected float64) bool {
 
 // stop runs the experiment's windows over and over. What it counts as expected
 // has the shock in it, as the information has that comes in.
-func (e *experiment) stop(g *rand.Rand, estimated bool) stopped {
-	phi := 1.0
-	if estimated {
-		phi = max(tempering(g, &e.bucket), tempering(g, &e.bucket))
-	}
+func (e *experiment) stop(g *rand.Rand, phiOf func(g *rand.Rand, bucket *source) float64) stopped {
+	phi := phiOf(g, &e.bucket)
 	process := stats.NewTwoArm(stats.DefaultGrid())
 	expected := 0.0
 	var s stopped

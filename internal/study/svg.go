@@ -1,9 +1,11 @@
 package study
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -92,7 +94,7 @@ const style = `<style>
 </style>
 `
 
-const plotWidth = 820
+const plotWidth = 960
 
 // picture collects the elements of an SVG.
 type picture struct{ strings.Builder }
@@ -121,15 +123,15 @@ func (p *picture) segment(x1, y1, x2, y2 float64, class string) {
 
 // SVG draws the dots.
 func (p *DotPlot) SVG() []byte {
-	const left, right, top, step = 330.0, 24.0, 52.0, 20.0
+	const left, right, top, step = 470.0, 24.0, 52.0, 20.0
 	bottom := top + step*float64(len(p.Dots))
 	pic := newPicture(p.Title, int(bottom)+44)
 	x := func(v float64) float64 {
 		return left + (plotWidth-left-right)*(min(max(v, p.Low), p.High)-p.Low)/(p.High-p.Low)
 	}
 	spacing := roundSpacing((p.High - p.Low) / 6)
-	for i := math.Ceil(p.Low/spacing - 1e-9); i*spacing <= p.High+1e-9; i++ {
-		v := i * spacing
+	for i := int(math.Ceil(p.Low/spacing - 1e-9)); float64(i)*spacing <= p.High+1e-9; i++ {
+		v := float64(i) * spacing
 		pic.segment(x(v), top-6, x(v), bottom, "grid")
 		pic.text(x(v), bottom+16, "minor", "middle", p.tick(v))
 	}
@@ -149,9 +151,14 @@ func (p *DotPlot) SVG() []byte {
 		}
 		pic.text(left-10, y+4, "label", "end", d.Label)
 		pic.segment(x(d.Figure.Low), y, x(d.Figure.High), y, class+" bar")
-		if d.Figure.Value > p.High { // an arrow: the figure is beyond
+		switch v := d.Figure.Value; { // an arrow where the figure is beyond
+		case v > p.High:
 			fmt.Fprintf(pic, `<path d="M%.1f %.1fl-8 -5v10z" class="%s"/>`+"\n", x(p.High), y, class)
-			pic.text(x(p.High)-12, y+4, "minor", "end", p.tick(d.Figure.Value))
+			pic.text(x(p.High)-12, y+4, "minor", "end", p.tick(v))
+			continue
+		case v < p.Low:
+			fmt.Fprintf(pic, `<path d="M%.1f %.1fl8 -5v10z" class="%s"/>`+"\n", x(p.Low), y, class)
+			pic.text(x(p.Low)+12, y+4, "minor", "start", p.tick(v))
 			continue
 		}
 		fmt.Fprintf(pic, `<circle cx="%.1f" cy="%.1f" r="4" class="%s"/>`+"\n", x(d.Figure.Value), y, class)
@@ -179,7 +186,7 @@ func roundSpacing(v float64) float64 {
 
 // SVG draws the curves.
 func (p *LinePlot) SVG() []byte {
-	const left, right, top, height = 70.0, 170.0, 48.0, 280.0
+	const left, right, top, height = 70.0, 210.0, 48.0, 300.0
 	pic := newPicture(p.Title, int(top+height)+50)
 	x := func(v float64) float64 { return left + (plotWidth-left-right)*position(v, p.XLow, p.XHigh, p.LogX) }
 	y := func(v float64) float64 { return top + height*(1-position(v, p.YLow, p.YHigh, p.LogY)) }
@@ -193,7 +200,6 @@ func (p *LinePlot) SVG() []byte {
 	}
 	pic.text((left+plotWidth-right)/2, top+height+38, "minor", "middle", p.XAxis)
 	pic.text(left-54, top-8, "minor", "start", p.YAxis)
-	var taken []float64
 	for _, c := range p.Curves {
 		if len(c.Low) == len(c.X) {
 			var d strings.Builder
@@ -210,14 +216,16 @@ func (p *LinePlot) SVG() []byte {
 			fmt.Fprintf(&d, "%.1f,%.1f ", x(c.X[i]), y(c.Y[i]))
 		}
 		fmt.Fprintf(pic, `<polyline points="%s" class="%s line" style="fill:none"/>`+"\n", strings.TrimSpace(d.String()), c.Class)
-		at := y(c.Y[len(c.Y)-1]) + 4
-		for _, other := range taken {
-			if math.Abs(other-at) < 14 {
-				at = other + 14
-			}
-		}
-		taken = append(taken, at)
-		pic.text(plotWidth-right+8, at, "label", "start", c.Label)
+	}
+	// Labels stand where the curves end, from the top down, as far apart as text is
+	// high.
+	ends := slices.Clone(p.Curves)
+	slices.SortStableFunc(ends, func(a, b Curve) int { return cmp.Compare(b.Y[len(b.Y)-1], a.Y[len(a.Y)-1]) })
+	at := math.Inf(-1)
+	for _, c := range ends {
+		at = max(at+15, y(c.Y[len(c.Y)-1]))
+		pic.segment(plotWidth-right+6, at, plotWidth-right+22, at, c.Class+" line")
+		pic.text(plotWidth-right+28, at+4, "label", "start", c.Label)
 	}
 	return pic.bytes()
 }
