@@ -209,7 +209,7 @@ func (p *LinePlot) SVG() []byte {
 			for i := len(c.X) - 1; i >= 0; i-- {
 				fmt.Fprintf(&d, "%.1f,%.1f ", x(c.X[i]), y(c.Low[i]))
 			}
-			fmt.Fprintf(pic, `<polygon points="%s" class="%s band"/>`+"\n", strings.TrimSpace(d.String()), c.Class)
+			fmt.Fprintf(pic, `<polygon points="%s" class="%s band" style="stroke:none"/>`+"\n", strings.TrimSpace(d.String()), c.Class)
 		}
 		var d strings.Builder
 		for i := range c.X {
