@@ -51,8 +51,8 @@ func (a *arms) breakdownTables() []table {
 		Caption: "By " + by,
 		Columns: []column{
 			{Title: "Slice", Text: true}, {Title: "Arm", Text: true},
-			{Title: "Candidates"}, {Title: "Winners"}, {Title: "Conversions"},
-			{Title: "Candidates, against the reference"}, {Title: "Winners, as seen"}, {Title: "Winners, maturity-adjusted"}, {Title: "Label maturity"},
+			{Title: "Candidates"}, {Title: "Winners"},
+			{Title: "Candidates, against the reference"}, {Title: "Winners, as seen"}, {Title: "Winners, maturity-adjusted"},
 			{Title: "Log MAE"}, {Title: "Log loss"},
 		},
 	}
@@ -75,11 +75,10 @@ func (a *arms) breakdownTables() []table {
 			c, w := &r.Candidates, &r.Winners
 			e := &w.Estimates
 			numbers.Rows = append(numbers.Rows, row{heads, []cell{
-				counted(c.Count), counted(w.Count), counted(w.Conversions),
+				counted(c.Count), counted(w.Count),
 				x.calibration(c.Estimates.CalibrationVsReference, c.CalibrationVsReference, of(c.Estimates.CalibrationVsReference)),
 				x.calibration(e.Calibration, w.Calibration, conversions(w.Conversions)),
-				x.calibration(e.CalibrationAdjusted, aggregator.Number{}, conversions(e.CalibrationAdjusted.N)),
-				estimated(e.LabelMaturity, aggregator.Number{}, percent, winners(w.Count)),
+				x.calibration(e.CalibrationAdjusted, aggregator.Number{}, matured(e)),
 				estimated(c.Estimates.LogMAE, c.LogMAE, number, of(c.Estimates.LogMAE)),
 				estimated(e.LogLoss, w.LogLoss, number, of(e.LogLoss)),
 			}})
@@ -94,6 +93,15 @@ func (a *arms) breakdownTables() []table {
 		return []table{numbers}
 	}
 	return []table{numbers, coverage}
+}
+
+// matured is the maturity of an adjusted calibration, where it has no column of
+// its own. The conversions are beside it.
+func matured(e *aggregator.WinnerEstimates) string {
+	if !e.LabelMaturity.HasValue() {
+		return ""
+	}
+	return percent(e.LabelMaturity.Value) + " mature"
 }
 
 // readSlices reads every slice in every arm, and makes the axis that all of

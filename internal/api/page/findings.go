@@ -112,7 +112,11 @@ func (p pair) winners(control, other *aggregator.WinnerEstimates, sameAge aggreg
 	if young {
 		r.Status = stats.Immature
 	}
-	text := what + p.both(c, o) + " " + p.around(c, o) + " " + p.apart(r)
+	text := what + p.both(c, o)
+	if !young { // else what is still to come may move both below 1
+		text += " " + p.around(c, o)
+	}
+	text += " " + p.apart(r)
 	if young {
 		text += " Labels are too young for this to count: " + maturityText(p.control, control.LabelMaturity) + ", " + maturityText(p.other, other.LabelMaturity) + "."
 	}
@@ -216,7 +220,7 @@ func together(winners, candidates aggregator.Estimate) string {
 	case w != open && c == open && agree:
 		return "Winners tell these arms apart and candidates do not, but the two comparisons agree within their intervals: where the difference comes from is open."
 	case w != open && c == open:
-		return "Winners tell these arms apart and candidates do not, and the two comparisons disagree: the difference is in what is shown, not in what is scored."
+		return "Winners tell these arms apart and candidates do not, and the two comparisons disagree: the difference is more in what is shown than in what is scored."
 	case w == open && agree:
 		return "Candidates tell these arms apart and winners do not yet, but the two comparisons agree within their intervals: what is scored differs."
 	case w == open:

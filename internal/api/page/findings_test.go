@@ -58,7 +58,7 @@ func TestFindings(t *testing.T) {
 		{"winners alone", pairOf{bounded(0.7, 0.6, 0.8), bounded(1.2, 1.1, 1.3)}, pairOf{one, one}, bounded(1.7, 1.5, 2), []string{
 			"Winners, adjusted for label maturity: c 0.700 (0.600 to 0.800), t 1.200 (1.100 to 1.300). c is below 1, interval and all, t is above 1, interval and all. t over c is 1.700 (1.500 to 2.000): they differ, t is higher.",
 			"Candidates, against the reference: c 1.000 (0.990 to 1.010), t 1.000 (0.990 to 1.010). t over c is 1.000 (0.986 to 1.014): no difference shows.",
-			"Winners tell these arms apart and candidates do not, and the two comparisons disagree: the difference is in what is shown, not in what is scored.",
+			"Winners tell these arms apart and candidates do not, and the two comparisons disagree: the difference is more in what is shown than in what is scored.",
 		}},
 		{"winners alone, candidates too wide to disagree", pairOf{bounded(1, 0.9, 1.1), bounded(1.2, 1.1, 1.3)}, pairOf{bounded(1, 0.7, 1.4), bounded(1.1, 0.7, 1.5)}, bounded(1.2, 1.02, 1.4), []string{
 			"Winners, adjusted for label maturity: c 1.000 (0.900 to 1.100), t 1.200 (1.100 to 1.300). c is not shown to be off 1, t is above 1, interval and all. t over c is 1.200 (1.020 to 1.400): they differ, t is higher.",
@@ -73,8 +73,11 @@ func TestFindings(t *testing.T) {
 		{"little data", pairOf{with(bounded(0.5, 0.1, 0.9), stats.LowData), bounded(2, 1.5, 2.5)}, pairOf{}, with(bounded(4, 2, 9), stats.LowData), []string{
 			"Winners, adjusted for label maturity: c 0.500 (0.100 to 0.900 · low data), t 2.000 (1.500 to 2.500). c has too little to tell, t is above 1, interval and all. t over c is 4.000 (2.000 to 9.000 · low data): that cannot tell yet whether they differ.",
 		}},
+		{"neither to be relied on", pairOf{with(bounded(0.5, 0.1, 0.9), stats.LowData), with(bounded(2, 1.5, 2.5), stats.LowData)}, pairOf{}, with(bounded(4, 2, 9), stats.LowData), []string{
+			"Winners, adjusted for label maturity: c 0.500 (0.100 to 0.900 · low data), t 2.000 (1.500 to 2.500 · low data). Neither can be held against 1 yet. t over c is 4.000 (2.000 to 9.000 · low data): that cannot tell yet whether they differ.",
+		}},
 		{"young labels", pairOf{with(bounded(8, 7, 9), stats.Immature), with(bounded(9, 8, 10), stats.Immature)}, pairOf{}, none, []string{
-			"Winners as seen, with labels still to come: c 8.000 (7.000 to 9.000 · labels too young), t 9.000 (8.000 to 10.000 · labels too young). Neither can be held against 1 yet. t over c is 1.125 (0.952 to 1.334 · labels too young): that cannot tell yet whether they differ. Labels are too young for this to count: 10.0 % of the conversions to come have had time to in c, 10.0 % of the conversions to come have had time to in t.",
+			"Winners as seen, with labels still to come: c 8.000 (7.000 to 9.000 · labels too young), t 9.000 (8.000 to 10.000 · labels too young). t over c is 1.125 (0.952 to 1.334 · labels too young): that cannot tell yet whether they differ. Labels are too young for this to count: 10.0 % of the conversions to come have had time to in c, 10.0 % of the conversions to come have had time to in t.",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
