@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/consumer/event"
+	"github.com/rampgauge/rampgauge/consumer/event/eventpb"
 	"github.com/rampgauge/rampgauge/internal/recount"
 	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 	"github.com/rampgauge/rampgauge/internal/simulate"
@@ -48,7 +50,8 @@ func TestLogInAnyOrder(t *testing.T) {
 	}
 }
 
-// simulated is a short ramp of the demo's scenario.
+// simulated is a short ramp of the demo's scenario, in which one of three winners
+// was shown by chance.
 func simulated(t testing.TB) (records []record, messages []proto.Message, truth simulate.Truth) {
 	t.Helper()
 	o := simulate.DefaultOptions()
@@ -56,7 +59,12 @@ func simulated(t testing.TB) (records []record, messages []proto.Message, truth 
 	o.ConversionScale = 5
 	o.Steps = []simulate.Step{{TreatmentPercent: 20, Duration: 3 * time.Minute}, {TreatmentPercent: 70, Duration: 3 * time.Minute}}
 	g := simulate.New(o)
+	shown := 0
 	g.Run(func(e simulate.Event) bool {
+		if i, ok := e.Message.(*eventpb.Impression); ok {
+			shown++
+			i.Propensity = []float32{0, 1, 0.2, 0, 0.003, 1}[shown%6]
+		}
 		messages = append(messages, e.Message)
 		records = append(records, newRecord(t, e.Message))
 		return true
@@ -67,13 +75,27 @@ func simulated(t testing.TB) (records []record, messages []proto.Message, truth 
 // TestHowItIsRunDoesNotMatter varies everything that may not change a number.
 func TestHowItIsRunDoesNotMatter(t *testing.T) {
 	records, messages, truth := simulated(t)
+	// Some attribution windows are closed at the end, others are not.
+	end := records[0].timeMs + 6*minute
+	messages = slices.DeleteFunc(messages, func(m proto.Message) bool { return newRecord(t, m).timeMs > end })
+	records = slices.DeleteFunc(records, func(r record) bool { return r.timeMs > end })
 	base := newPipeline()
-	slices := [][]string{{"surface"}, {"segment"}, {"log_source"}}
-	want := base.run(t, records).everything(t, slices)
+	base.join.AttributionWindow, base.aggregator.AttributionWindow = 4*time.Minute, 4*time.Minute
+	breakdowns := [][]string{{"surface"}, {"segment"}, {"log_source"}}
+	want := base.run(t, records).everything(t, breakdowns)
 
 	r := recount.New(base.recountOptions())
 	addAll(r, messages)
-	for i, slice := range append([][]string{nil}, slices...) {
+	for _, d := range worlds.CompareCurves(want.Curves[truth.Experiment], r.Curves(truth.Experiment)) {
+		t.Error(d)
+	}
+	for arm, a := range r.Summary(recount.Query{Experiment: truth.Experiment}) {
+		w := &a.Total.Winners
+		if m := w.LabelMaturity; !(m.Value > 0.1 && m.Value < 0.9) || w.Conversions < 10 || !w.CalibrationByPropensity.OK {
+			t.Errorf("%s: label maturity %v, %d conversions, by propensity %v: too plain to tell anything apart", arm, m, w.Conversions, w.CalibrationByPropensity)
+		}
+	}
+	for i, slice := range append([][]string{nil}, breakdowns...) {
 		for _, d := range worlds.Compare(want.Summaries[truth.Experiment][i], r.Summary(recount.Query{Experiment: truth.Experiment, Slice: slice})) {
 			t.Errorf("by %v: %s", slice, d)
 		}
@@ -84,7 +106,7 @@ func TestHowItIsRunDoesNotMatter(t *testing.T) {
 				t.Run(fmt.Sprintf("partitions=%d,commit=%d,batch=%d", partitions, commitEvery, batch), func(t *testing.T) {
 					p := base
 					p.partitions, p.commitEvery, p.batch = partitions, commitEvery, batch
-					if d := p.run(t, records).everything(t, slices).Difference(want); d != "" {
+					if d := p.run(t, records).everything(t, breakdowns).Difference(want); d != "" {
 						t.Error(d)
 					}
 				})

@@ -42,7 +42,7 @@ func aucOf(positive, negative []float64) (auc Number, tied float64) {
 	var above, same float64
 	for _, p := range positive {
 		below, _ := slices.BinarySearch(negative, p)
-		upTo, _ := slices.BinarySearch(negative, math.Nextafter(p, 2))
+		upTo, _ := slices.BinarySearch(negative, math.Nextafter(p, math.Inf(1)))
 		above += float64(below)
 		same += float64(upTo - below)
 	}

@@ -17,6 +17,7 @@ type Answers struct {
 	Experiments []aggregator.Experiment
 	Summaries   map[string][]Summary // by experiment: the total, then by each slice
 	Series      map[string]map[string][]Point
+	Curves      map[string]*aggregator.Curves // by experiment
 	Windows     []Window
 	Unmatched   [event.NumStreams][3]int64 // unmatched, waiting, outside
 }
@@ -42,6 +43,7 @@ func Ask(merged *aggregator.Merged, breakdowns [][]string, counts []join.Counts)
 		Experiments: merged.Experiments(),
 		Summaries:   map[string][]Summary{},
 		Series:      map[string]map[string][]Point{},
+		Curves:      map[string]*aggregator.Curves{},
 	}
 	for _, e := range all.Experiments {
 		for _, slice := range append([][]string{nil}, breakdowns...) {
@@ -54,6 +56,7 @@ func Ask(merged *aggregator.Merged, breakdowns [][]string, counts []join.Counts)
 		if err != nil {
 			return nil, fmt.Errorf("series of %s: %w", e.Name, err)
 		}
+		all.Curves[e.Name] = points.Curves
 		all.Series[e.Name] = map[string][]Point{}
 		for arm, ps := range points.Arms {
 			for _, p := range ps {
