@@ -96,16 +96,24 @@ type WinnerEstimates struct {
 	CalibrationAdjusted Estimate `json:"calibration_adjusted"`
 	// LabelMaturity is Σwp·F(age)/Σwp, the share of conversions to come that has
 	// had time to.
-	LabelMaturity           Estimate            `json:"label_maturity"`
-	LogLoss                 Estimate            `json:"log_loss"`
-	NormalizedEntropy       Estimate            `json:"normalized_entropy"`
-	RelativeInformationGain Estimate            `json:"relative_information_gain"` // 1 − normalized entropy
-	Brier                   Estimate            `json:"brier"`
-	AUC                     Estimate            `json:"auc"`
-	AveragePrecision        Estimate            `json:"average_precision"`
-	CalibrationError        Estimate            `json:"expected_calibration_error"` // debiased, L1
-	CalibrationByPropensity Estimate            `json:"calibration_by_propensity"`  // of all candidates, by those shown by chance
-	Coverage                map[string]Estimate `json:"coverage"`
+	LabelMaturity Estimate `json:"label_maturity"`
+	// ConversionsAdjusted is how many winners there will be whose label is 1 once
+	// all have had time: those seen, and those still to come of the others.
+	ConversionsAdjusted             Estimate            `json:"conversions_adjusted"`
+	CostPerConversionMicros         Estimate            `json:"cost_per_conversion_micros"`
+	CostPerConversionAdjustedMicros Estimate            `json:"cost_per_conversion_adjusted_micros"`
+	LogLoss                         Estimate            `json:"log_loss"`
+	LogLossAdjusted                 Estimate            `json:"log_loss_adjusted"`
+	NormalizedEntropy               Estimate            `json:"normalized_entropy"`
+	NormalizedEntropyAdjusted       Estimate            `json:"normalized_entropy_adjusted"`
+	BrierAdjusted                   Estimate            `json:"brier_adjusted"`
+	RelativeInformationGain         Estimate            `json:"relative_information_gain"` // 1 − normalized entropy
+	Brier                           Estimate            `json:"brier"`
+	AUC                             Estimate            `json:"auc"`
+	AveragePrecision                Estimate            `json:"average_precision"`
+	CalibrationError                Estimate            `json:"expected_calibration_error"` // debiased, L1
+	CalibrationByPropensity         Estimate            `json:"calibration_by_propensity"`  // of all candidates, by those shown by chance
+	Coverage                        map[string]Estimate `json:"coverage"`
 }
 
 // TowerEstimates are the numbers of a TowerReading with their intervals.

@@ -34,8 +34,9 @@ func (w *WinnerSums) estimates(r *WinnerReading, curves *Curves) WinnerEstimates
 	c := w.clusterSums()
 	e := WinnerEstimates{Coverage: map[string]Estimate{}}
 	e.Calibration = w.calibration(&c, r.Calibration)
-	w.estimateMaturity(&c, curves, &e)
 	w.estimateLosses(&c, r, &e)
+	w.estimateMaturity(&c, curves, &e)
+	e.CostPerConversionMicros = costs(r.CostPerConversionMicros, e.Calibration)
 	w.estimateRanking(&c, &e)
 	e.CalibrationError = w.calibrationError()
 	e.CalibrationByPropensity = w.Exposure.calibration()
@@ -78,10 +79,14 @@ func (w *WinnerSums) estimateMaturity(c *clusterSums, curves *Curves, e *WinnerE
 	}
 	q, ok := m.Ratio(seen, c.phi, intervalLevel)
 	if !ok {
-		e.CalibrationAdjusted = Estimate{q}
+		none := Estimate{stats.Estimate{N: q.N, Status: q.Status}}
+		e.CalibrationAdjusted, e.ConversionsAdjusted, e.CostPerConversionAdjustedMicros = Estimate{q}, none, none
+		e.LogLossAdjusted, e.NormalizedEntropyAdjusted, e.BrierAdjusted = none, none, none
 		return
 	}
 	e.CalibrationAdjusted = counted(q.Invert())
+	e.ConversionsAdjusted = counted(m.Nowcast(seen, c.phi, intervalLevel))
+	w.adjust(e)
 }
 
 func (w *WinnerSums) estimateLosses(c *clusterSums, r *WinnerReading, e *WinnerEstimates) {

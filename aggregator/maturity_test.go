@@ -19,6 +19,7 @@ type lateWorld struct {
 	young     bool          // the treatment began only in the last third
 	slow      float64       // the treatment's delays over the control's
 	seed      uint64
+	converted *float64 // counts those of the control, whether seen or not; nil: nobody
 }
 
 const lateMean = 6 * time.Hour
@@ -47,6 +48,9 @@ func (w lateWorld) play(t *testing.T) *Merged {
 		p.Winner(&winner)
 		if r.Float64() >= q*float64(winner.Prediction) {
 			continue
+		}
+		if w.converted != nil && arm == "control" {
+			*w.converted++
 		}
 		delay := 25 * time.Hour
 		for delay > 24*time.Hour { // cut off at the attribution window
@@ -83,9 +87,15 @@ func holds(e Estimate, truth float64) bool {
 // adjusted one holds the truth about as often as its level says.
 func TestCalibrationAdjustedForMaturity(t *testing.T) {
 	const seeds = 40
-	right, maturities := 0, 0.0
+	right, rightLoss, rightCount, maturities := 0, 0, 0, 0.0
+	entropy := 0.0 // the mean loss of a right model, of predictions uniform in 0.1 to 0.2
+	for i := range 1000 {
+		h, _ := stats.Entropy(0.1 + 0.1*(float64(i)+0.5)/1000)
+		entropy += h / 1000
+	}
 	for seed := range uint64(seeds) {
-		readings, _, curves := lateReadings(t, lateWorld{until: 40 * time.Hour, treatment: 1, slow: 1, seed: seed})
+		converted := 0.0
+		readings, _, curves := lateReadings(t, lateWorld{until: 40 * time.Hour, treatment: 1, slow: 1, seed: seed, converted: &converted})
 		if len(curves.Types) != 1 || !curves.Types[0].Known || curves.Types[0].Conversions[0].ConversionType != "buy" {
 			t.Fatalf("curves %+v", curves.Types)
 		}
@@ -100,13 +110,22 @@ func TestCalibrationAdjustedForMaturity(t *testing.T) {
 		if holds(e.CalibrationAdjusted, 1) {
 			right++
 		}
+		if holds(e.LogLoss, entropy) || e.LogLossAdjusted.Status != stats.OK || math.Abs(e.LogLossAdjusted.Value/entropy-1) > 0.1 {
+			t.Fatalf("seed %d: log loss %+v, adjusted %+v, want %v", seed, e.LogLoss, e.LogLossAdjusted, entropy)
+		}
+		if holds(e.LogLossAdjusted, entropy) {
+			rightLoss++
+		}
+		if holds(e.ConversionsAdjusted, converted) {
+			rightCount++
+		}
 		if w.LabelMaturity != e.LabelMaturity.ValueNumber() {
 			t.Fatalf("two maturities: %+v, %+v", w.LabelMaturity, e.LabelMaturity)
 		}
 		maturities += e.LabelMaturity.Value / seeds
 	}
-	if right < seeds*85/100 {
-		t.Errorf("%d of %d intervals of 95 %% hold the truth", right, seeds)
+	if right < seeds*85/100 || rightLoss < seeds*85/100 || rightCount < seeds*85/100 {
+		t.Errorf("of %d intervals of 95 %%, %d of the calibration, %d of the loss and %d of the conversions hold the truth", seeds, right, rightLoss, rightCount)
 	}
 	// The share of delays below the age, over ages uniform in 40 hours.
 	mean, cut := lateMean.Hours(), 1-math.Exp(-24/lateMean.Hours())

@@ -158,6 +158,7 @@ func appendWinners(b []byte, w *WinnerSums) []byte {
 			b = appendTally(appendBin(b, &bin.Bin), bin.Labels)
 		}
 	}
+	b = appendInt128(appendInt128(b, w.LossOfNone), w.BrierOfNone)
 	b = appendHistogram(appendHistogram(b, &w.Scores), &w.LabelScores)
 	b = appendWinnerClusters(b, &w.Clusters)
 	b = appendTypes(b, w.Types)

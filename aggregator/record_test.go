@@ -36,7 +36,7 @@ func TestRecordBytes(t *testing.T) {
 	}{
 		{"key", hex.EncodeToString(u.AppendKey(nil, 12)), "01010ca0cc84c59868904e096c312d6376722d76320974726561746d656e74000000000080414017636f756e747279026465017375726661636502686f6d65"},
 		{"value", hex.EncodeToString(u.AppendValue(nil, 1_790_000_012_345)),
-			"0107ac02f2f084c5986802a2cc84c59868bee885c5986806" + strings.Repeat("00", 27) + "01047573657206000002" + strings.Repeat("00", 39)},
+			"0107ac02f2f084c5986802a2cc84c59868bee885c5986806" + strings.Repeat("00", 27) + "01047573657206000002" + strings.Repeat("00", 43)},
 		{"progress key", hex.EncodeToString((&Upsert{Progress: true}).AppendKey(nil, 300)), "0102ac02"},
 		{"progress value", hex.EncodeToString((&Upsert{Progress: true, Cut: true, Key: Key{Experiment: "x", Labels: "a\x02b"}, Version: Version{1, 2}}).AppendValue(nil, 5)),
 			"0101020a01017803610262"},

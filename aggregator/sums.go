@@ -67,7 +67,10 @@ type WinnerSums struct {
 	LogLoss           fixed.Int128 // Σw·−(y ln p + (1−y) ln(1−p)), LossBits
 	Brier             fixed.Int128 // Σw(p−y)², SquareBits
 	Cost, Value       fixed.Int128 // Σw·micros, MicrosBits
-	Bins              WinnerBins
+	// LossOfNone and BrierOfNone are what LogLoss and Brier would be were all
+	// labels 0: the rest grows with the labels still to come.
+	LossOfNone, BrierOfNone fixed.Int128
+	Bins                    WinnerBins
 	// Scores and LabelScores count winners, and those whose label is 1, by their
 	// prediction.
 	Scores, LabelScores Histogram
@@ -199,6 +202,8 @@ func (w *WinnerSums) add(o *WinnerSums) {
 	w.Brier = w.Brier.Add(o.Brier)
 	w.Cost = w.Cost.Add(o.Cost)
 	w.Value = w.Value.Add(o.Value)
+	w.LossOfNone = w.LossOfNone.Add(o.LossOfNone)
+	w.BrierOfNone = w.BrierOfNone.Add(o.BrierOfNone)
 	w.Bins.add(&o.Bins)
 	w.Scores.add(&o.Scores)
 	w.LabelScores.add(&o.LabelScores)
@@ -220,6 +225,8 @@ func (w *WinnerSums) sub(o *WinnerSums) {
 	w.Brier = w.Brier.Sub(o.Brier)
 	w.Cost = w.Cost.Sub(o.Cost)
 	w.Value = w.Value.Sub(o.Value)
+	w.LossOfNone = w.LossOfNone.Sub(o.LossOfNone)
+	w.BrierOfNone = w.BrierOfNone.Sub(o.BrierOfNone)
 	w.Bins.sub(&o.Bins)
 	w.Scores.sub(&o.Scores)
 	w.LabelScores.sub(&o.LabelScores)

@@ -218,7 +218,9 @@ func (r *unpacker) winners(w *WinnerSums) {
 	w.LabelScores.reset()
 	w.Clusters.reset()
 	w.Types, w.Exposure = w.Types[:0], Exposure{}
+	w.LossOfNone, w.BrierOfNone = fixed.Int128{}, fixed.Int128{}
 	if !r.plain {
+		w.LossOfNone, w.BrierOfNone = r.int128(), r.int128()
 		r.histogram(&w.Scores)
 		r.histogram(&w.LabelScores)
 		r.winnerClusters(&w.Clusters)

@@ -55,6 +55,8 @@ func (p *Partition) Winner(w *Winner) {
 		}
 		s.LogLoss = s.LogLoss.Add(loss)
 		s.Brier = s.Brier.Add(squared)
+		s.LossOfNone = s.LossOfNone.Add(loss)
+		s.BrierOfNone = s.BrierOfNone.Add(squared)
 		s.Scores.Count(w.Prediction, 1)
 		s.Clusters.at(clusterBucket(w.Cluster)).add(&cluster)
 		t := typeOf(&s.Types, p.optType(w))

@@ -76,7 +76,7 @@ var allowedImports = map[string]imports{
 	"internal/oracle/draw":  {code: []string{"internal/oracle"}},
 	"internal/recount":      {code: []string{"consumer/event/eventpb"}},
 	"internal/recount/worlds": {code: []string{
-		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount",
+		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount", "internal/stats",
 	}},
 	"internal/study":     {code: []string{"internal/stats"}},
 	"internal/study/run": {code: []string{"internal/study"}},

@@ -130,7 +130,9 @@ func (m Maturity) Ratio(observed int64, phi, level float64) (Estimate, bool) {
 }
 
 // Nowcast is how many conversions there will be once all have had time:
-// O + Q·Σp(1−F). Limits are those of Ratio, at least O.
+// O + Q·Σp(1−F). Limits are for that number, at least O: those still to come may
+// be off as Q is, and by their own chance, whose variance is φ times their
+// number; both are independent, and squared and added.
 func (m Maturity) Nowcast(observed int64, phi, level float64) (Estimate, bool) {
 	q, ok := m.Ratio(observed, phi, level)
 	if !ok {
@@ -145,6 +147,15 @@ func (m Maturity) Nowcast(observed int64, phi, level float64) (Estimate, bool) {
 	}
 	e, ok := estimate(at(q.Value, q.HasValue(), inf), at(q.Low, q.HasLow(), float64(observed)), at(q.High, q.HasHigh(), inf), observed, q.Status)
 	e.Effective = q.Effective
+	if chance := twoSidedZ(level) * math.Sqrt(Arm{DesignEffect: phi}.phi()*q.Value*rest); ok && q.HasValue() && finite(chance) {
+		if e.HasLow() {
+			e.Low = math.Max(float64(observed), e.Value-math.Hypot(e.Value-e.Low, chance))
+		}
+		if e.HasHigh() {
+			e.High = e.Value + math.Hypot(e.High-e.Value, chance)
+		}
+		return checked(e, e.Low, e.High)
+	}
 	return e, ok
 }
 

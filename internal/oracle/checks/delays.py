@@ -94,9 +94,13 @@ def maturity(E, F, varF, O, phi, level):
         n = min(O, 1 / v)
         low, high = stats.gamma.ppf([.5 - level / 2, .5 + level / 2], [n, n + 1]) * O / n / matured
     rest = E @ (1 - F)
+    # What is still to come has an error from Q and a chance of its own.
+    chance = max(phi, 1) * q * rest * z**2
     return {"matured": matured, "share": matured / expected, "share_lo": max(0, matured - z * sd) / expected,
             "share_hi": min(1, (matured + z * sd) / expected), "Q": q, "Q_lo": low, "Q_hi": high, "var_log": v,
-            "nowcast": O + q * rest, "nowcast_lo": O + low * rest, "nowcast_hi": O + high * rest}
+            "nowcast": O + q * rest,
+            "nowcast_lo": max(O, O + q * rest - math.sqrt(((q - low) * rest)**2 + chance)),
+            "nowcast_hi": O + q * rest + math.sqrt(((high - q) * rest)**2 + chance)}
 
 
 @check("maturity under a curve", "definition")
