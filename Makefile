@@ -80,6 +80,12 @@ docs: generate ## The same.
 bench: build ## Measure candidates and records per CPU-second on a real broker, beside the floor.
 	@$(GO) run ./internal/loadbench -binary bin/rampgauge $(BENCHFLAGS)
 
+profile: ## Measure again the profile by which the binary is optimised, cmd/rampgauge/default.pgo.
+	@rm -rf bin/profiles && mkdir -p bin/profiles
+	@$(GO) build -tags profile -trimpath -o bin/rampgauge-profile ./cmd/rampgauge
+	@RAMPGAUGE_PROFILES=$(CURDIR)/bin/profiles $(GO) run ./internal/loadbench -binary bin/rampgauge-profile -rounds 4
+	@$(GO) tool pprof -proto bin/profiles/* 2>/dev/null | gzip -dc | .ci/unpath '$(CURDIR)/bin/rampgauge-profile' | gzip -n9 >cmd/rampgauge/default.pgo
+
 bench-delay: build ## Measure how long an event takes to the numbers, at half of full load.
 	@$(GO) run ./internal/loadbench -mode delay -binary bin/rampgauge $(BENCHFLAGS)
 
@@ -123,4 +129,4 @@ $(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
 $(PROMTOOL):
 	@.ci/promtool $@
 
-.PHONY: help test $(STEPS) generate docs bench bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study clean
+.PHONY: help test $(STEPS) generate docs bench profile bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study clean
