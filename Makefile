@@ -17,6 +17,10 @@ ORACLES := $(TOOLS)/oracle-venv
 SEED ?= 1
 CASES ?= 200
 
+# The profile of the binary would have all packages built twice: it is for the
+# binary alone.
+export GOFLAGS := $(GOFLAGS) -pgo=off
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 INFO := github.com/prometheus/common/version
@@ -43,7 +47,7 @@ tidy: ## Find what go mod tidy would change.
 	@$(GO) mod tidy -diff
 
 build: ## Build bin/rampgauge, static.
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/rampgauge ./cmd/rampgauge
+	@CGO_ENABLED=0 $(GO) build -pgo=auto -trimpath -ldflags '$(LDFLAGS)' -o bin/rampgauge ./cmd/rampgauge
 
 vet: ## Run go vet with all tags.
 	@$(GO) vet -tags kafka,promtool ./...
