@@ -94,12 +94,12 @@ func (w *WinnerSums) estimateLosses(c *clusterSums, r *WinnerReading, e *WinnerE
 	for i, l := range c.losses {
 		means[i] = stats.MeanCell{Weight: l.Weight, Sum: l.Loss}
 	}
-	loss, _ := stats.ClusteredMean(means, w.All.N, intervalLevel, stats.SmallSample)
+	loss, _ := stats.ClusteredLoss(means, w.All.N, intervalLevel, stats.SmallSample)
 	e.LogLoss = about(loss, r.LogLoss)
 	for i, l := range c.losses {
 		means[i].Sum = l.Brier
 	}
-	brier, _ := stats.ClusteredMean(means, w.All.N, intervalLevel, stats.SmallSample)
+	brier, _ := stats.ClusteredLoss(means, w.All.N, intervalLevel, stats.SmallSample)
 	e.Brier = about(brier, r.Brier)
 	entropy, ok := stats.NormalizedEntropyByClusters(c.losses, 0, false, intervalLevel)
 	e.NormalizedEntropy = about(entropy, r.NormalizedEntropy)

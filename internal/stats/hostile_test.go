@@ -175,6 +175,10 @@ func TestHostileInputs(t *testing.T) {
 			l := h.level()
 			return []any{p, n, cells, l}, append(both(RankingOf(p, n)), both(AUCByClusters(cells, l))...)
 		},
+		"loss by clusters": func(h hostile) (any, []any) {
+			cells, l := some(h, func() MeanCell { return MeanCell{h.float(), h.float()} }), h.level()
+			return []any{cells, l}, both(ClusteredLoss(cells, h.count(), l, SmallSample))
+		},
 		"entropy by clusters": func(h hostile) (any, []any) {
 			cells := some(h, func() LossSums { return LossSums{h.count(), h.float(), h.float(), h.float(), h.float()} })
 			return cells, both(NormalizedEntropyByClusters(cells, h.float(), h.IntN(2) == 0, h.level()))

@@ -62,6 +62,64 @@ func TestNormalizedEntropyByClusters(t *testing.T) {
 	}
 }
 
+// Of 10 conversions among rows at one p, nominal 95 % intervals of the log loss
+// and of the normalized entropy hold the truth in 93 to 97 % of samples.
+func TestLossesKeepTheirLevelWithFewConversions(t *testing.T) {
+	const samples, conversions, p, buckets = 8000, 10, 0.01, 50
+	const rows = conversions / p / buckets
+	pi, loss := p, p*LogLoss(p, 1)+(1-p)*LogLoss(p, 0)
+	h, _ := Entropy(pi)
+	r := rand.New(rand.NewPCG(17, 0x105))
+	held := map[string]int{}
+	for range samples {
+		cells, means := make([]LossSums, buckets), make([]MeanCell, buckets)
+		for i := range cells {
+			y := float64(poisson(r, rows*p))
+			cells[i] = LossSums{N: rows, Weight: rows, Loss: y*LogLoss(p, 1) + (rows-y)*LogLoss(p, 0), Observed: y}
+			means[i] = MeanCell{rows, cells[i].Loss}
+		}
+		mean, ok := ClusteredLoss(means, samples, 0.95, SmallSample)
+		if ok && mean.Low <= loss && loss <= mean.High {
+			held["log loss"]++
+		}
+		entropy, ok := NormalizedEntropyByClusters(cells, pi, true, 0.95)
+		if ok && entropy.Low <= loss/h && loss/h <= entropy.High {
+			held["normalized entropy"]++
+		}
+	}
+	for _, name := range []string{"log loss", "normalized entropy"} {
+		if n := held[name]; n < samples*93/100 || n > samples*97/100 {
+			t.Errorf("%s: %d of %d intervals hold the truth", name, n, samples)
+		}
+	}
+}
+
+func TestClusteredLoss(t *testing.T) {
+	cells := []MeanCell{{2, 3}, {2, 1}, {2, 2.5}}
+	mean, _ := ClusteredMean(cells, 6, 0.95, SmallSample)
+	e, ok := ClusteredLoss(cells, 6, 0.95, SmallSample)
+	factor := math.Exp((mean.High - mean.Value) / mean.Value)
+	if !ok || e.Value != mean.Value || !near(e.High, mean.Value*factor, 1e-12) || !near(e.Low, mean.Value/factor, 1e-12) || e.Status != OK {
+		t.Errorf("got %+v, want %g times and over %g", e, mean.Value, factor)
+	}
+	for _, tc := range []struct {
+		name  string
+		cells []MeanCell
+		level float64
+		want  Status
+	}{
+		{"nothing", nil, 0.95, Undefined},
+		{"one cluster", []MeanCell{{1, 2}}, 0.95, LowData},
+		{"no loss at all", []MeanCell{{1, 0}, {1, 0}}, 0.95, OK},
+		{"two clusters at a level they cannot bear", []MeanCell{{1, 1}, {1, 0}}, 0.9999, Inconclusive},
+	} {
+		e, ok := ClusteredLoss(tc.cells, 2, tc.level, SmallSample)
+		if e.Status != tc.want || ok != (tc.want != Undefined) {
+			t.Errorf("%s: got %+v, %v", tc.name, e, ok)
+		}
+	}
+}
+
 func TestClusteredMean(t *testing.T) {
 	// Single rows of weight 1: the textbook's standard error of a mean.
 	xs := []float64{1, 4, 2, 8, 5, 7}
