@@ -11,7 +11,7 @@ import (
 
 // Of the studies of intervals.
 const (
-	intervalTimes = 10000
+	intervalTimes = 20000
 	intervalLevel = 0.95
 	// enoughLabels is from how many expected labels on an interval is claimed to
 	// be near its level. Fewer, it may be longer than needed.
@@ -124,7 +124,7 @@ func phiOf(cells []stats.Cell) float64 {
 }
 
 // fewAndMany are numbers of labels, on either side of enoughLabels.
-var fewAndMany = [...]float64{1, 3, 6, 15, 40, 200, 2000}
+var fewAndMany = [...]float64{1, 3, 6, 10, 15, 40, 200, 2000}
 
 func (s *Section) ratios(l *lab) {
 	for _, labels := range fewAndMany {
@@ -172,7 +172,7 @@ func (s *Section) armRatios(l *lab) {
 	}
 	// Eight strata between which the model errs by factors from 0.5 to 2, and in
 	// which the arms' shares differ.
-	for _, labels := range []float64{15, 40, 200, 2000} {
+	for _, labels := range []float64{10, 15, 40, 200, 2000} {
 		const r, strata = 1.3, 8
 		var t, c [strata]source
 		for k := range strata {
@@ -196,7 +196,7 @@ func (s *Section) armRatios(l *lab) {
 }
 
 func (s *Section) shares(l *lab) {
-	for _, c := range []struct{ k, q float64 }{{15, 0.5}, {15, 0.02}, {40, 0.1}, {200, 0.02}, {2000, 0.5}} {
+	for _, c := range []struct{ k, q float64 }{{10, 0.5}, {10, 0.02}, {15, 0.5}, {15, 0.02}, {40, 0.1}, {200, 0.02}, {2000, 0.5}} {
 		n := math.Round(c.k / c.q)
 		x, y := binomial(n, c.q), binomial(2*n, c.q/2)
 		all := replicate(l, fmt.Sprintf("interval: Wilson, %g of %g", c.k, n), l.times(intervalTimes), func(g *rand.Rand) [2]hit {

@@ -52,7 +52,7 @@ func (x *scores) truths() (loss, entropy, auc float64) {
 // losses are the log loss by clusters of one row, and the normalized entropy by
 // the jackknife over hash buckets.
 func (s *Section) losses(l *lab) {
-	for _, labels := range []float64{15, 40, 200, 2000} {
+	for _, labels := range []float64{10, 15, 40, 200, 2000} {
 		x := scoresWith(labels, 64)
 		loss, entropy, _ := x.truths()
 		one, zero := make([]float64, len(x.p)), make([]float64, len(x.p))
@@ -83,7 +83,7 @@ func (s *Section) losses(l *lab) {
 				means[b] = stats.MeanCell{Weight: c.Weight, Sum: c.Loss}
 				n += c.N
 			}
-			a, okA := stats.ClusteredMean(means, n, intervalLevel, stats.SmallSample)
+			a, okA := stats.ClusteredLoss(means, n, intervalLevel, stats.SmallSample)
 			own, okOwn := stats.NormalizedEntropyByClusters(cells, 0, false, intervalLevel)
 			shared, okShared := stats.NormalizedEntropyByClusters(cells, baseRate, true, intervalLevel)
 			return hits{hitOf(a, okA, loss), hitOf(own, okOwn, entropy), hitOf(shared, okShared, entropy)}
