@@ -157,38 +157,32 @@ type lastTable struct {
 
 func (l *lastTable) is(a, b uint32) bool { return a != 0 && l.numbers == [2]uint32{a, b} }
 
+// of numbers a table of names that is all there is to it, by the number that
+// the Decoder gave it; known are the tables numbered so far.
+func (l *lastTable) of(number uint32, names [][]byte, in *interner, known *[][]string) int32 {
+	if l.is(number, 0) {
+		return l.id
+	}
+	in.start()
+	in.list(names)
+	id, isNew := in.id()
+	if isNew {
+		*known = append(*known, cloneStrings(names))
+	}
+	*l = lastTable{[2]uint32{number}, id}
+	return id
+}
+
 // Families numbers the feature-family table of a prediction.
 func (p *Partition) Families(e *event.Prediction) int32 {
 	c := &e.Candidates
-	number := c.TableNumbers[event.FamilyTable]
-	if p.lastFamilies.is(number, 0) {
-		return p.lastFamilies.id
-	}
-	p.familyIDs.start()
-	p.familyIDs.list(c.FeatureFamilies)
-	id, isNew := p.familyIDs.id()
-	if isNew {
-		p.families = append(p.families, cloneStrings(c.FeatureFamilies))
-	}
-	p.lastFamilies = lastTable{[2]uint32{number}, id}
-	return id
+	return p.lastFamilies.of(c.TableNumbers[event.FamilyTable], c.FeatureFamilies, &p.familyIDs, &p.families)
 }
 
 // OptTypes numbers the table of optimization types of a prediction.
 func (p *Partition) OptTypes(e *event.Prediction) int32 {
 	c := &e.Candidates
-	number := c.TableNumbers[event.OptTypeTable]
-	if p.lastOptTypes.is(number, 0) {
-		return p.lastOptTypes.id
-	}
-	p.optTypeIDs.start()
-	p.optTypeIDs.list(c.OptTypes)
-	id, isNew := p.optTypeIDs.id()
-	if isNew {
-		p.optTypes = append(p.optTypes, cloneStrings(c.OptTypes))
-	}
-	p.lastOptTypes = lastTable{[2]uint32{number}, id}
-	return id
+	return p.lastOptTypes.of(c.TableNumbers[event.OptTypeTable], c.OptTypes, &p.optTypeIDs, &p.optTypes)
 }
 
 // ConversionType numbers a type of conversions.

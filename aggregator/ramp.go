@@ -11,6 +11,14 @@ type RampStep struct {
 	RampPercent float64 `json:"ramp_percent"`
 }
 
+// RampSteps lists the ramp of each arm of an experiment over time; there is none
+// of an experiment that is unknown.
+func (m *Merged) RampSteps(experiment string) map[string][]RampStep {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.rampSteps(experiment)
+}
+
 // rampSteps lists the ramp of each arm of an experiment over time. While two
 // shares are there at once, as the ad servers come to know of a step one after the
 // other, the arm is at the one that appeared last. The caller holds the lock.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -102,28 +101,13 @@ func (s *Server) detail(r *http.Request) (*page.Detail, error) {
 		Slices:            s.opts.Merged.Slices(q.Experiment),
 		Query:             q,
 	}
-	if e.RampSteps, err = s.rampSteps(q.Experiment); err != nil {
-		return nil, err
-	}
+	e.RampSteps = s.opts.Merged.RampSteps(q.Experiment)
 	for _, c := range s.catalogue() {
 		if c.Name == q.Experiment {
 			e.Experiment, e.Control = c.Experiment, c.control
 		}
 	}
 	return &page.Detail{Health: s.health(r.Context()), Experiment: e, RefreshSeconds: refresh}, nil
-}
-
-// rampSteps asks for a series of a span before all panes, which costs nothing,
-// since the steps that come with a series are those of the whole experiment.
-func (s *Server) rampSteps(experiment string) (map[string][]aggregator.RampStep, error) {
-	series, err := s.opts.Merged.Series(aggregator.Query{Experiment: experiment, FromMs: 1, ToMs: 2}, time.Hour)
-	if errors.Is(err, aggregator.ErrUnknownExperiment) { // configured and not seen
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return series.Ramp, nil
 }
 
 func (s *Server) errorPage(w http.ResponseWriter, err error) {

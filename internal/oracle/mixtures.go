@@ -144,26 +144,30 @@ func tuned(r *rand.Rand) (v, vOpt, alpha, alphaOpt float64) {
 // rounding of its gamma functions, some 1e-15 of their largest argument.
 func evident(log, argument float64) bool { return math.Abs(log) > 1e-7*argument }
 
+// bounded is a mixture for increments whose tails have a scale.
+type bounded interface {
+	LogE(s, v float64) (stats.LogE, bool)
+	Bound(v, alpha float64) (float64, bool)
+}
+
 func subPoisson(r *rand.Rand) (in, out Values, ok bool) {
-	v, vOpt, alpha, alphaOpt := tuned(r)
-	m := stats.SubPoisson{V: vOpt, C: pick(r, 1, spread(r, 0.1, 5)), Alpha: alphaOpt}
-	s := short(math.Sqrt(v) * 3 * r.NormFloat64())
-	e, okE := m.LogE(s, v)
-	b, okB := m.Bound(v, alpha)
-	return Values{"s": s, "v": v, "v_opt": vOpt, "c": m.C, "alpha": alpha, "alpha_opt": alphaOpt}, Values{
-		"log_e": float64(e), "bound": b,
-	}, all(okE, okB) && evident(float64(e), (v+vOpt)/m.C/m.C)
+	return scaled(r, func(v, c, alpha float64) bounded { return stats.SubPoisson{V: v, C: c, Alpha: alpha} })
 }
 
 func subGamma(r *rand.Rand) (in, out Values, ok bool) {
+	return scaled(r, func(v, c, alpha float64) bounded { return stats.SubGamma{V: v, C: c, Alpha: alpha} })
+}
+
+func scaled(r *rand.Rand, mixture func(v, c, alpha float64) bounded) (in, out Values, ok bool) {
 	v, vOpt, alpha, alphaOpt := tuned(r)
-	m := stats.SubGamma{V: vOpt, C: pick(r, 1, spread(r, 0.1, 5)), Alpha: alphaOpt}
+	c := pick(r, 1, spread(r, 0.1, 5))
+	m := mixture(vOpt, c, alphaOpt)
 	s := short(math.Sqrt(v) * 3 * r.NormFloat64())
 	e, okE := m.LogE(s, v)
 	b, okB := m.Bound(v, alpha)
-	return Values{"s": s, "v": v, "v_opt": vOpt, "c": m.C, "alpha": alpha, "alpha_opt": alphaOpt}, Values{
+	return Values{"s": s, "v": v, "v_opt": vOpt, "c": c, "alpha": alpha, "alpha_opt": alphaOpt}, Values{
 		"log_e": float64(e), "bound": b,
-	}, all(okE, okB) && evident(float64(e), (v+vOpt)/m.C/m.C)
+	}, all(okE, okB) && evident(float64(e), (v+vOpt)/c/c)
 }
 
 func normalMixture(r *rand.Rand) (in, out Values, ok bool) {
