@@ -157,17 +157,17 @@ func TestWinnerNumbers(t *testing.T) {
 }
 
 func TestCalibrationInterval(t *testing.T) {
-	// Student's t and limits of Poisson means by SciPy: t.ppf(0.975, 23),
-	// t.ppf(0.975, 1), chi2.ppf(0.025, 2)/2 and chi2.ppf(0.975, 4)/2.
-	const t23, t1, fewestOfOne, mostOfOne = 2.0686576104190406, 12.706204736432095, 0.025317807984289897, 5.571643390938898
+	// Student's t and limits of Poisson means by SciPy: t.ppf(0.975, 11),
+	// chi2.ppf(0.025, 2)/2 and chi2.ppf(0.975, 4)/2.
+	const t11, fewestOfOne, mostOfOne = 2.200985160091639, 0.025317807984289897, 5.571643390938898
 	for _, tc := range []struct {
 		name                string
 		clusters, n, labels int
 		low, high           float64
 	}{
 		// ln Q has the variance Σ(O_g/O − E_g/E)²·G/(G−1) = 1/23.
-		{"twelve labels in as many clusters", 24, 24, 12, math.Exp(-t23 / math.Sqrt(23)), math.Exp(t23 / math.Sqrt(23))},
-		{"twelve labels in one of two clusters", 2, 24, 12, math.Exp(-t1), math.Exp(t1)},
+		{"twelve labels in as many clusters", 24, 24, 12, math.Exp(-t11 / math.Sqrt(23)), math.Exp(t11 / math.Sqrt(23))},
+		{"twelve labels in one of two clusters are as good as one", 2, 24, 12, 12 / (12 * mostOfOne), 12 / (12 * fewestOfOne)},
 		{"two labels in one of two clusters are as good as one", 2, 8, 2, 4 / (2 * mostOfOne), 4 / (2 * fewestOfOne)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

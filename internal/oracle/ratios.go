@@ -42,16 +42,16 @@ func clusteredRatio(r *rand.Rand) (in, out Values, ok bool) {
 	return Values{"p": t.p, "y": t.y, "user": t.user, "level": l}, Values{
 		"Q": q.Value, "var_logQ": v, "Q_lo": q.Low, "Q_hi": q.High,
 		"fieller_lo": low(f), "fieller_hi": high(f), "fieller_bounded": f.Status == stats.OK,
-	}, all(okV, okQ, okF) && t.conversions >= 10
+	}, all(okV, okQ, okF) && q.Status == stats.OK
 }
 
-// Below ten conversions the interval is the exact one of the effective number.
+// Below ten effective conversions the interval is the exact one of fewer.
 func clusteredRatioOfFew(r *rand.Rand) (in, out Values, ok bool) {
 	t, l := rows(r), level(r)
 	q, okQ := stats.ClusteredRatio(t.cells(func(int) float64 { return 1 }), int64(t.conversions), l, stats.LargeSample)
 	return Values{"p": t.p, "y": t.y, "user": t.user, "level": l}, Values{
 		"effective": q.Effective, "Q_lo": q.Low, "Q_hi": q.High,
-	}, okQ && t.conversions < 10
+	}, okQ && q.Effective < 10
 }
 
 // buckets draws the sums of hash buckets that differ.
@@ -77,7 +77,7 @@ func hashBucketRatio(r *rand.Rand) (in, out Values, ok bool) {
 	// Two buckets at a level of 0.999 have a t of 637: the limits overflow.
 	return Values{"O_g": observed, "E_g": expected, "level": l}, Values{
 		"var_logQ": v, "log_lo": math.Log(q.Low), "log_hi": math.Log(q.High), "deff": d.Value, "deff_upper": d.Upper,
-	}, all(okV, okQ, okD) && n >= 10 && q.Known == stats.KnownAll && q.Low > 0
+	}, all(okV, okQ, okD) && q.Effective >= 10 && q.Known == stats.KnownAll && q.Low > 0
 }
 
 func jackknife(r *rand.Rand) (in, out Values, ok bool) {

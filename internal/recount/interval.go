@@ -29,11 +29,12 @@ type cell struct{ observed, expected sum }
 // confidence is that of all intervals.
 const confidence = 0.95
 
-// finishInterval bounds Σp/Σy by how far the buckets of units differ: from ten
-// conversions up by the normal limits of the logarithm, with the variance of
-// Liang and Zeger times G/(G−1) and Student's t at G−1; below by Garwood's limits
-// at the number of conversions that have this variance, and at the plain number
-// where there is one bucket only.
+// finishInterval bounds Σp/Σy by how far the buckets of units differ. The number
+// of independent conversions that have the variance of Liang and Zeger, times
+// G/(G−1), is the effective one. From ten of them up it has the normal limits of
+// the logarithm, with Student's t at one less than the buckets with conversions;
+// below those of Garwood, where an effective number of 1/(1+x) of the plain one
+// counts as 1/(1+3x), but as one conversion at least. With one bucket the plain number is the effective one.
 func (n *Winners) finishInterval() {
 	var cells [clusters]cell
 	var observed, expected sum
@@ -54,10 +55,13 @@ func (n *Winners) finishInterval() {
 	if n.Conversions > 0 {
 		count = min(o, float64(n.Conversions))
 	}
-	effective, groups, variance := count, 0.0, 0.0
+	effective, groups, converted, variance := count, 0.0, 0, 0.0
 	for i := range cells {
 		if c := &cells[i]; c.expected.value() > 0 {
 			groups++
+			if c.observed.value() > 0 {
+				converted++
+			}
 			d := c.observed.value()/o - c.expected.value()/e
 			variance += d * d
 		}
@@ -67,11 +71,12 @@ func (n *Winners) finishInterval() {
 		if variance > 0 {
 			effective = min(count, 1/variance)
 		}
-		if count >= 10 {
-			half := student(int(groups)-1) * math.Sqrt(variance)
+		if effective >= 10 {
+			half := student(max(converted-1, 1)) * math.Sqrt(variance)
 			n.CalibrationLow, n.CalibrationHigh = Number{e / o * math.Exp(-half), true}, Number{e / o * math.Exp(half), true}
 			return
 		}
+		effective = max(min(count, 1), count/(3*count/effective-2))
 	}
 	low, high := garwood(effective)
 	scale := 1.0

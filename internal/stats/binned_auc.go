@@ -7,20 +7,21 @@ import "math"
 const maxAUCFreedom = usualClusters - 1
 
 // BinnedAUC is the AUC of counts by score bucket, ascending, in the middle of
-// what the buckets leave open, with an interval that holds whatever the order
-// within them: on the logit scale logit AUC ± t·√(φ·V)/(AUC·(1−AUC)), which keeps
-// its level where there are few conversions (Pepe 2003, The Statistical
-// Evaluation of Medical Tests), and then half the share of pairs in one
-// bucket on either side, inside [0, 1]. V is the variance of DeLong, DeLong and
-// Clarke-Pearson 1988 (Biometrics 44), the sum over both classes of the variance
-// of a row's placement among the other class, each over its number of rows; for
-// counts by bucket it takes one pass. t is Student's at one less than the rows of
-// the smaller class, of which all but a little of the variance comes. φ is the
-// design effect of the conversions; one below 1, or not known, counts as 1. n is
-// the number of rows.
+// what the buckets leave open, with an interval on the logit scale,
+// logit AUC ± t·√(φ·V + W)/(AUC·(1−AUC)), which keeps its level where there are
+// few conversions (Pepe 2003, The Statistical Evaluation of Medical Tests). V is
+// the variance of DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44), the sum
+// over both classes of the variance of a row's placement among the other class,
+// each over its number of rows; for counts by bucket it takes one pass. t is
+// Student's at one less than the rows of the smaller class, of which all but a
+// little of the variance comes. φ is the design effect of the conversions; one
+// below 1, or not known, counts as 1. n is the number of rows.
 //
-// The part from the buckets does not become smaller with more rows: with
-// thousands of conversions the interval is longer than its level asks for.
+// W is for the order within buckets, Σ(pos_b·neg_b)²/12 in shares of the classes:
+// the pairs of a bucket add between none and all of their share, alike over that
+// range and apart from other buckets. The bound that holds whatever the order is
+// Ranking.HalfWidth; it does not become smaller with more rows, and an interval
+// that had it on both sides would be far longer than its level asks for.
 //
 // It is undefined without both classes, and low_data with fewer than two rows
 // of either, for their placements then have no variance.
@@ -40,25 +41,26 @@ func (r Ranking) Interval(positive, negative []float64, phi, level float64) (Est
 	}
 	// Of a positive: the share of negatives below it; of a negative: the share of
 	// positives above. Both average to the AUC.
-	var below, above, vp, vn float64
+	var below, above, vp, vn, within float64
 	for b := range min(len(positive), len(negative)) {
 		pos, neg := max(0, positive[b])/r.Positive, max(0, negative[b])/r.Negative
 		dp := below + neg/2 - r.AUC
 		dn := 1 - above - pos/2 - r.AUC
 		vp += pos * dp * dp
 		vn += neg * dn * dn
+		within += pos * neg * (pos * neg)
 		below += neg
 		above += pos
 	}
-	v := vp/(r.Positive-1) + vn/(r.Negative-1)
 	phi = Arm{DesignEffect: phi}.phi()
+	v := phi*(vp/(r.Positive-1)+vn/(r.Negative-1)) + within/12
 	low, high := r.AUC, r.AUC
 	if v > 0 && r.AUC > 0 && r.AUC < 1 {
 		freedom := math.Floor(math.Min(r.Positive, r.Negative)/phi) - 1
 		t := studentQuantile(level, clamp(freedom, 1, maxAUCFreedom))
-		center, half := math.Log(r.AUC)-math.Log1p(-r.AUC), t*math.Sqrt(v*phi)/r.AUC/(1-r.AUC)
+		center, half := math.Log(r.AUC)-math.Log1p(-r.AUC), t*math.Sqrt(v)/r.AUC/(1-r.AUC)
 		low, _ = logistic(center - half)
 		high, _ = logistic(center + half)
 	}
-	return estimate(r.AUC, math.Max(0, low-r.HalfWidth), math.Min(1, high+r.HalfWidth), n, OK)
+	return estimate(r.AUC, low, high, n, OK)
 }

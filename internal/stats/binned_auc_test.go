@@ -31,10 +31,15 @@ func TestBinnedAUCIsDeLongOfRows(t *testing.T) {
 		}
 		e, ok := BinnedAUC(positive, negative, 1, 0.95)
 		ranking, _ := RankingOf(positive, negative)
-		// Ties count by halves in both, so that the buckets' own width comes on top.
+		// Ties count by halves in both, so that what the buckets leave open comes on top.
+		within := 0.0
+		for b := range positive {
+			pairs := positive[b] / ranking.Positive * (negative[b] / ranking.Negative)
+			within += pairs * pairs / 12
+		}
 		df := math.Min(ranking.Positive, ranking.Negative) - 1
-		factor := math.Exp(studentQuantileAt(0.95, df) * math.Sqrt(variance) / (auc * (1 - auc))) // of the odds
-		low, high := math.Max(0, auc/(auc+(1-auc)*factor)-ranking.HalfWidth), math.Min(1, auc*factor/(auc*factor+1-auc)+ranking.HalfWidth)
+		factor := math.Exp(studentQuantileAt(0.95, df) * math.Sqrt(variance+within) / (auc * (1 - auc))) // of the odds
+		low, high := auc/(auc+(1-auc)*factor), auc*factor/(auc*factor+1-auc)
 		if !ok || math.Abs(e.Value-auc) > 1e-12 || math.Abs(e.Low-low) > 1e-9 || math.Abs(e.High-high) > 1e-9 {
 			t.Fatalf("got %+v, want %v [%v, %v]", e, auc, low, high)
 		}

@@ -81,14 +81,24 @@ func LogRatioVariance(cells []Cell, correction Correction) (float64, bool) {
 // minLogDelta is the observed sum from which ln Q is near enough to normal.
 const minLogDelta = 10
 
+// fewClustersFactor multiplies what a design effect from few conversions has
+// above 1.
+const fewClustersFactor = 3
+
 // ClusteredRatio is Q = O/E with an interval that does not take the rows of a
-// cluster as independent: from 10 effective conversions up Q·exp(±t·√V) with V
-// of LogRatioVariance, and below Garwood's at the effective count, which is the
-// observed one divided by the design effect where that is above 1.
+// cluster as independent. From 10 effective conversions up, 1/V of
+// LogRatioVariance but no more than the observed ones, it is Q·exp(±t·√V), where
+// t has one degree of freedom less than there are cells with conversions: the
+// others bear hardly any of the variance. Below, it is Garwood's at the observed
+// count over a design effect of which what exceeds 1 counts threefold, which is
+// the 95 % upper bound of a variance from nine clusters: few of them show few of
+// the larger ones. No fewer than one conversion counts, and the status is then
+// low_data.
 //
-// Statuses are those of ObservedOverExpected; in one cluster, where nothing is
-// known of how clusters differ, the status is low_data. n is the number of
-// conversions.
+// Where no larger cluster happens to have converted, a sample is that of
+// independent rows, and its interval too: with few conversions in clusters of
+// several it can then be too short. In one cell, where nothing is known of how
+// clusters differ, the status is low_data. n is the number of conversions.
 func ClusteredRatio(cells []Cell, n int64, level float64, correction Correction) (Estimate, bool) {
 	sum, clusters := totals(cells)
 	count := sum.Observed
@@ -107,17 +117,33 @@ func ClusteredRatio(cells []Cell, n int64, level float64, correction Correction)
 	if v > 0 {
 		effective = min(effective, 1/v)
 	}
-	if count < minLogDelta {
-		return exactRatio(effective, sum.Observed, sum.Expected, n, level)
+	if effective < minLogDelta {
+		few := max(min(1, count), count/(1+fewClustersFactor*(count/effective-1)))
+		e, ok := exactRatio(few, sum.Observed, sum.Expected, n, level)
+		if ok && e.Status == OK {
+			e.Status = LowData
+		}
+		return e, ok
 	}
 	q := sum.Observed / sum.Expected
-	half := correction.quantile(level, clusters) * math.Sqrt(v)
+	half := correction.quantile(level, max(convertedCells(cells), 2)) * math.Sqrt(v)
 	e, ok := estimate(q, q*math.Exp(-half), q*math.Exp(half), n, OK)
 	e.Effective = effective
 	if !e.HasHigh() {
 		e.Status = Inconclusive
 	}
 	return e, ok
+}
+
+// convertedCells is the number of cells with conversions.
+func convertedCells(cells []Cell) int {
+	n := 0
+	for _, c := range cells {
+		if c.Observed > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // SumRatio is O/E of two positive sums neither of which is a count, such as the

@@ -69,12 +69,13 @@ func intervals(l *lab) *Section {
 	s := &Section{
 		ID: "intervals", Title: "Intervals at one look", Unit: Percent, Columns: []string{"effective labels", "no interval"},
 		Text: []string{
-			"The share of nominal 95 % intervals that hold the truth. Labels are effective ones, conversions over the design effect; of arms, those of the smaller one. " +
+			"The share of nominal 95 % intervals that hold the truth. Labels are effective ones, conversions over the design effect, which of independent rows are the conversions; of arms, those of the smaller one. " +
 				"Claim: 93 to 97 % where at least 10 are expected, and at least 95 % of independent rows where fewer are, for which the exact intervals are too long by their nature. " +
 				"Samples without an interval, whose status says why, do not count and are listed.",
-			"With clusters and fewer than 10 effective labels nothing is claimed: a sample in which the larger clusters happen not to occur looks like one of independent rows with fewer conversions, and no function of the sample can tell them apart.",
-			"The interval of an AUC is longer by half the share of pairs that are in one score bucket, whatever the number of labels, so that only at least 93 % is claimed of it. " +
-				"The calibration is `stats.ClusteredRatio` over 64 hash buckets, which falls back to Garwood's interval (`stats.Calibration`, the first lines) below 10 conversions; the design effects of `stats.LogArmRatio` are estimated from the same sample, as the product does.",
+			"With clusters and fewer than 10 effective labels nothing is claimed, and the product says `low_data`. Both claims cannot be had there at once. Let half of the conversions come in fives and 10 be expected: " +
+				"in 37 % of samples no five is among them, and in 27 % of those at most 3 conversions are, which makes 10 %. Such a sample looks like 3 of independent rows. " +
+				"Its interval must hold 10, or the clusters' coverage is below 93 %; but independent rows of which 10 are expected give as few as 3 in 1 %, and if even these hold 10, more than 97 % do.",
+			"The calibration is `stats.ClusteredRatio` over 64 hash buckets, which falls back to Garwood's interval (`stats.Calibration`, the first lines) below 10 effective conversions; the design effects of `stats.LogArmRatio` are estimated from the same sample, as the product does.",
 		},
 	}
 	s.ratios(l)

@@ -48,13 +48,14 @@ def clustered_fieller(p, y, user, level):
 @check("clustered ratio of few", "statsmodels")
 def clustered_ratio_of_few(p, y, user, level):
     count = y.sum()
-    effective = count
+    few = count
     if count and len(np.unique(user)) > 1:
         v = poisson_regression(p, y)(**by_cluster(user)).bse[0]**2
-        effective = min(count, 1 / v) if v > 1e-24 else count
-    low, high = confint_poisson(effective, p.sum(), method="exact-c", alpha=1 - level)
-    scale = count / effective if count else 1
-    return {"effective": effective, "Q_lo": low * scale if count else 0, "Q_hi": high * scale}
+        # What the design effect has above 1 counts threefold.
+        few = max(1, count / (1 + 3 * (max(count * v, 1) - 1)))
+    low, high = confint_poisson(few, p.sum(), method="exact-c", alpha=1 - level)
+    scale = count / few if count else 1
+    return {"effective": few, "Q_lo": low * scale if count else 0, "Q_hi": high * scale}
 
 
 @check("hash-bucket ratio", "definition")
@@ -64,7 +65,7 @@ def hash_bucket_ratio(O_g, E_g, level):
     residual = O_g - q * E_g
     deff = g * np.var(residual, ddof=1) / O_g.sum()
     v = deff / O_g.sum()
-    half = t_of(level, g - 1) * math.sqrt(v)
+    half = t_of(level, np.count_nonzero(O_g) - 1) * math.sqrt(v)
     return {"var_logQ": v, "log_lo": math.log(q) - half, "log_hi": math.log(q) + half,
             "deff": deff, "deff_upper": deff * (g - 1) / stats.chi2.ppf(.05, g - 1)}
 
