@@ -76,7 +76,7 @@ func (s *Source) sync() {
 			return
 		}
 	}
-	if s.t.readToEnd(s.ctx) {
+	if s.t.kafka.ReadToEnd(s.ctx, configKey) {
 		s.synced.Store(true)
 		s.wake()
 	}

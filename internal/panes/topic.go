@@ -2,7 +2,6 @@ package panes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -13,8 +12,8 @@ import (
 	"github.com/rampgauge/rampgauge/consumer"
 )
 
-// ErrNotCompacted means that the topic exists and is not a compacted one.
-var ErrNotCompacted = errors.New("not compacted")
+// configKey is what names the topic in the configuration, and in messages.
+const configKey = "topics.panes"
 
 // Options configures a Topic. Kafka, Topic, Merged and Levels are required.
 type Options struct {
@@ -124,11 +123,11 @@ func (t *Topic) Stats() *Stats { return &t.stats }
 
 // Run makes the topic where it is missing, then reads and writes until ctx is
 // done, and returns nil. What is queued then is not written: call Flush before.
-// It returns earlier only with ErrNotCompacted.
+// It returns earlier only with consumer.ErrNotCompacted.
 func (t *Topic) Run(ctx context.Context) error {
 	defer t.kafka.Close()
 	defer t.stop()
-	n, err := t.ensure(ctx)
+	n, err := t.kafka.Compacted(ctx, configKey, consumer.TopicConfig{Partitions: t.opts.Partitions, Settings: t.opts.settings()})
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -146,86 +145,16 @@ func (t *Topic) Run(ctx context.Context) error {
 	return nil
 }
 
-// ensure tries until the topic is there.
-func (t *Topic) ensure(ctx context.Context) (partitions int, err error) {
-	for failures := 1; ; failures++ {
-		info, err := t.kafka.Ensure(ctx, consumer.TopicConfig{Partitions: t.opts.Partitions, Settings: t.opts.settings()})
-		switch {
-		case ctx.Err() != nil:
-			return 0, nil //nolint:nilerr // ending is no failure
-		case err == nil && info.Partitions > 0:
-			t.kafka.Recovered()
-			if info.Created {
-				t.log.Info("panes: topic created", "topic", t.opts.Topic, "partitions", info.Partitions)
-			}
-			return info.Partitions, t.checkPolicy(info)
-		case err != nil:
-			t.kafka.Report(fmt.Errorf("topics.panes: %w", err))
-		}
-		consumer.Backoff(ctx, failures)
-	}
-}
-
-// checkPolicy refuses a topic that would lose panes: the numbers would shrink
-// with its retention, in those instances first that started last.
-func (t *Topic) checkPolicy(info consumer.TopicInfo) error {
-	policy, known := info.Settings["cleanup.policy"]
-	if !known {
-		t.log.Warn("panes: the broker does not tell the topic's settings; allow DescribeConfigs, or make sure of cleanup.policy=compact", "topic", t.opts.Topic)
-		return nil
-	}
-	if policy == "compact" {
-		return nil
-	}
-	return fmt.Errorf("topics.panes: %q has cleanup.policy=%s, panes would be lost; set cleanup.policy=compact on it, or delete it to have it made anew: %w",
-		t.opts.Topic, policy, ErrNotCompacted)
-}
-
 // replay ends Merged's replay once the topic has been read up to where it ended
 // at first.
 func (t *Topic) replay(ctx context.Context) {
 	began := time.Now()
-	if t.readToEnd(ctx) {
+	if t.kafka.ReadToEnd(ctx, configKey) {
 		t.opts.Merged.EndReplay()
 		t.ready.Store(true)
 		t.log.Info("panes: caught up", "topic", t.opts.Topic, "records", t.stats.Read.Load(), "took", time.Since(began).Round(time.Millisecond))
 	}
 }
-
-// readToEnd waits until all that is on the topic now has been read; false when
-// ctx ended first.
-func (t *Topic) readToEnd(ctx context.Context) bool {
-	var ends []int64
-	for failures := 1; ctx.Err() == nil; failures++ {
-		now, err := t.kafka.Ends(ctx)
-		if err == nil {
-			failures = 1
-			// A topic that is made anew meanwhile ends sooner than it did.
-			for p := range ends {
-				if p < len(now) {
-					now[p] = min(now[p], ends[p])
-				}
-			}
-			ends = now
-			bound, cancel := context.WithTimeout(ctx, endsAgain)
-			err = t.kafka.Await(bound, ends)
-			cancel()
-			if err == nil {
-				return true
-			}
-			continue
-		}
-		if ctx.Err() == nil {
-			t.kafka.Report(fmt.Errorf("topics.panes: %w", err))
-		}
-		consumer.Backoff(ctx, failures)
-	}
-	return false
-}
-
-// endsAgain is how long reading up to the end may take until the end is looked
-// up again.
-const endsAgain = 10 * time.Second
 
 // Ready reports whether the topic has been read up to where it ended at the start.
 func (t *Topic) Ready() bool { return t.ready.Load() }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/consumer"
 )
 
 // A topic that keeps no panes for good is refused in one line.
@@ -22,7 +23,7 @@ func TestTopicNotCompacted(t *testing.T) {
 		}
 		i := w.start(w.options())
 		err := <-i.result
-		if !errors.Is(err, ErrNotCompacted) || !strings.Contains(err.Error(), topicName) || !strings.Contains(err.Error(), "cleanup.policy=delete") {
+		if !errors.Is(err, consumer.ErrNotCompacted) || !strings.Contains(err.Error(), topicName) || !strings.Contains(err.Error(), "cleanup.policy=delete") {
 			t.Errorf("Run = %v, want ErrNotCompacted that names the topic and its policy", err)
 		}
 	})
