@@ -27,9 +27,11 @@ var allowedImports = map[string]imports{
 	// join: they meet in internal/partition.
 	"consumer":                {code: []string{"consumer/event"}, tests: []string{"internal/kafkatest"}},
 	"consumer/join":           {code: []string{"consumer/event"}},
+	"alerts":                  {code: []string{"internal/stats"}},
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
+	"internal/alertlog":       {code: []string{"aggregator", "consumer"}, tests: []string{"internal/kafkatest"}},
 	"internal/panes":          {code: []string{"aggregator", "consumer"}, tests: []string{"consumer/event", "internal/kafkatest"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
 	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
