@@ -11,6 +11,7 @@ TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-1.9.0
 PROMTOOL := $(TOOLS)/promtool
+ALERTMANAGER := $(TOOLS)/alertmanager
 FUZZTIME ?= 10s
 SEEDS ?= 20000
 ORACLES := $(TOOLS)/oracle-venv
@@ -29,7 +30,7 @@ LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
 # Packages that run goroutines.
 CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./internal/telemetry
 
-STEPS := needs format tidy build vet unit lint race fuzz kafka metrics vuln
+STEPS := needs format tidy build vet unit lint race fuzz kafka metrics alertmanager vuln
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +51,7 @@ build: ## Build bin/rampgauge, static.
 	@CGO_ENABLED=0 $(GO) build -pgo=auto -trimpath -ldflags '$(LDFLAGS)' -o bin/rampgauge ./cmd/rampgauge
 
 vet: ## Run go vet with all tags.
-	@$(GO) vet -tags kafka,promtool ./...
+	@$(GO) vet -tags kafka,promtool,alertmanager ./...
 
 unit: ## Run the unit tests; among them are the checks of imports and of generated pages.
 	@$(GO) test ./...
@@ -69,6 +70,9 @@ kafka: ## Run the integration tests against a real Kafka broker.
 
 metrics: $(PROMTOOL) ## Let promtool check /metrics, of the demo and with every metric filled.
 	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge ./internal/api/exposition
+
+alertmanager: $(ALERTMANAGER) ## Let a real Alertmanager receive, group and resolve alerts.
+	@ALERTMANAGER=$(ALERTMANAGER) $(GO) test -tags alertmanager -count 1 -run TestAlertmanager ./alerts/receiver/alertmanager
 
 lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 	@$(GOLANGCI_LINT) run ./...
@@ -132,5 +136,8 @@ $(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
 
 $(PROMTOOL):
 	@.ci/promtool $@
+
+$(ALERTMANAGER):
+	@.ci/alertmanager $@
 
 .PHONY: help test $(STEPS) generate docs bench profile bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study clean
