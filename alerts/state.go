@@ -17,6 +17,7 @@ const (
 type Alert struct {
 	Key        string   `json:"key"`
 	Rule       string   `json:"rule"`
+	Metric     Metric   `json:"metric"`
 	Experiment string   `json:"experiment"`
 	Arm        string   `json:"arm,omitempty"`
 	Subject    string   `json:"subject,omitempty"`
