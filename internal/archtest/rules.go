@@ -28,14 +28,15 @@ var allowedImports = map[string]imports{
 	"consumer":                {code: []string{"consumer/event"}, tests: []string{"internal/kafkatest"}},
 	"consumer/join":           {code: []string{"consumer/event"}},
 	"alerts":                  {code: []string{"internal/stats"}},
+	"alerts/diagnosis":        {code: []string{"alerts", "internal/stats"}},
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
 	"internal/alertlog":       {code: []string{"aggregator", "consumer"}, tests: []string{"internal/kafkatest"}},
 	"internal/panes":          {code: []string{"aggregator", "consumer"}, tests: []string{"consumer/event", "internal/kafkatest"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
-	"internal/api":            {code: []string{"aggregator", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
-	"internal/api/exposition": {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api":            {code: []string{"aggregator", "alerts", "alerts/diagnosis", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
+	"internal/api/exposition": {code: []string{"aggregator", "alerts", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 
 	// Around it.
