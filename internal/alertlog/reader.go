@@ -84,6 +84,7 @@ func (l *Log) lost(partition int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, e := range l.held {
+		e.seen = e.seen || e.mine // what was written and not read yet may be lost as well
 		l.restore(name, e)
 	}
 }
