@@ -69,6 +69,22 @@ func (d *Detector) AddArms(cells []Stratum, phi float64) {
 	})
 }
 
+// AddMean takes the next window of an estimate that is normal with variance v,
+// for a change of its mean from 0 or below to one of the grid: L_g = (x·g −
+// g²/2)/v. With the grid above 0 and x less what is tolerated, a mean of at most
+// that much makes each e^{L_g} at most 1 in expectation; x negated, and the same
+// grid, watch the other side. A window that cannot be used counts as one without
+// evidence.
+func (d *Detector) AddMean(x, v float64) {
+	ok := finite(x) && v > 0 && finite(v)
+	d.step(func(g float64) float64 {
+		if !ok {
+			return 0
+		}
+		return g * (x - g/2) / v
+	})
+}
+
 func (d *Detector) step(increment func(g float64) float64) {
 	for i, g := range d.Grid {
 		inc := clamp(increment(g), -math.MaxFloat64/4, math.MaxFloat64/4)
