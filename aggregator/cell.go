@@ -21,6 +21,7 @@ type cell struct {
 	absLog, log   fixed.Int128
 	auctions      int64
 	scores        scoreTable
+	units         unitTable
 	clusters      clusterTable
 	candidateCov  []coverage
 	winnerCov     []coverage
@@ -197,6 +198,7 @@ func (c *cell) reset() {
 	c.n, c.referenced, c.auctions = 0, 0, 0
 	c.unpaired, c.absLog, c.log = fixed.Int128{}, fixed.Int128{}, fixed.Int128{}
 	c.scores.reset()
+	c.units.reset()
 	c.clusters = clusterTable{}
 	c.candidateCov, c.winnerCov = c.candidateCov[:0], c.winnerCov[:0]
 	c.versions, c.stages = c.versions[:0], c.stages[:0]

@@ -17,6 +17,7 @@ func (p *Partition) sums(c *cell) *Sums {
 	prune(&ws.Clusters.paged)
 	pruneTypes(&ws.Types)
 	cs.Auctions += c.auctions
+	c.units.addTo(&s.Units)
 	c.clusters.addTo(&cs.Clusters)
 	cs.All.count(c.n, 0)
 	cs.WithReference.count(c.referenced, 0)

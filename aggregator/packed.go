@@ -31,6 +31,7 @@ func (w *packer) pack(s *Sums) *packed {
 		}
 		b = appendHistogram(b, &t.Latency)
 	}
+	b = appendUnits(b, &s.Units)
 	w.scratch = b
 	return &packed{bytes: append(make([]byte, 0, len(b)), b...), firstMs: s.FirstMs, lastMs: s.LastMs, types: cloneTypes(s.Winners.Types)}
 }
@@ -46,7 +47,7 @@ func (p *packed) unpack(s *Sums) {
 // tryUnpack is unpack for bytes that come from elsewhere, of one of the formats
 // that are known. After an error s holds nothing of use.
 func (p *packed) tryUnpack(s *Sums, format uint8) error {
-	r := unpacker{b: p.bytes, plain: format == plainFormat}
+	r := unpacker{b: p.bytes, plain: format == plainFormat, units: format > unitlessFormat}
 	s.FirstMs, s.LastMs = p.firstMs, p.lastMs
 	r.sums(s)
 	if r.err == nil && len(r.b) > 0 {

@@ -331,3 +331,30 @@ func (r *unpacker) exposure(x *Exposure) {
 		*v = r.small()
 	}
 }
+
+// appendUnits writes the hashes of units in four bytes each: there are few that
+// would fit into fewer.
+func appendUnits(b []byte, u *Units) []byte {
+	b = binary.AppendUvarint(b, uint64(len(u.hashes)))
+	for _, h := range u.hashes {
+		b = binary.LittleEndian.AppendUint32(b, h)
+	}
+	return b
+}
+
+func (r *unpacker) unitHashes(u *Units) {
+	n := r.count(4)
+	if n > unitsKept {
+		r.fail("more units than are kept")
+		return
+	}
+	for i := range n {
+		h := binary.LittleEndian.Uint32(r.b)
+		r.b = r.b[4:]
+		if i > 0 && h <= u.hashes[i-1] {
+			r.fail("units out of order")
+			return
+		}
+		u.hashes = append(u.hashes, h)
+	}
+}

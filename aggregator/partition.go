@@ -106,6 +106,7 @@ func (p *Partition) Candidates(r Route, e *event.Prediction, cluster uint64, fir
 	c := &e.Candidates
 	weighted := e.Weight() != 1
 	bucket := clusterBucket(cluster)
+	unit := unitHash(e.UnitID)
 	m := &p.measure
 	if !weighted && c.Len() > 0 {
 		m.take(p, e)
@@ -118,6 +119,9 @@ func (p *Partition) Candidates(r Route, e *event.Prediction, cluster uint64, fir
 		cell.seen(e.EventTimeMs)
 		if first {
 			cell.auctions++
+		}
+		if e.UnitID != 0 {
+			cell.units.add(unit)
 		}
 		switch {
 		case c.Len() == 0:
@@ -151,8 +155,13 @@ func (p *Partition) Collect() {
 		sums := p.sums(c)
 		t := &p.targets[c.target]
 		t.cell = nil
+		ofSlice := sums.withoutUnits()
 		for _, key := range t.keys {
-			p.store.add(key, c.pane, p.newest, sums)
+			delta := ofSlice
+			if key.Labels == "" {
+				delta = sums
+			}
+			p.store.add(key, c.pane, p.newest, delta)
 		}
 		c.reset()
 		p.free = append(p.free, c)

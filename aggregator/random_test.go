@@ -42,10 +42,10 @@ func (p paged[P]) Format(f fmt.State, _ rune) {
 	}
 }
 
-// withoutSpan is dump without FirstMs and LastMs, which Sub leaves alone.
+// withoutSpan is dump without FirstMs, LastMs and Units, which Sub leaves alone.
 func withoutSpan(s *Sums) string {
 	c := *s
-	c.FirstMs, c.LastMs = 0, 0
+	c.FirstMs, c.LastMs, c.Units = 0, 0, Units{}
 	return dump(&c)
 }
 
@@ -157,6 +157,7 @@ var tableNumbers = map[string]uint32{}
 func randomAuction(r *rand.Rand, ms int64) *event.Prediction {
 	e := &event.Prediction{
 		EventTimeMs:           ms,
+		UnitID:                pick(r, 0, 7, r.Uint64(), r.Uint64()),
 		SampleWeight:          pick[float32](r, 0, 0, 0, 1, 2.5, 0.5, 1.5, 1000),
 		QueryEmbeddingVersion: pick(r, nil, []byte("v1"), []byte("v2")),
 		Candidates:            randomCandidates(r, pick(r, 0, 1, 2, 9)),

@@ -24,11 +24,12 @@ import (
 const (
 	keyFormat    = 1
 	valueFormat  = 1
-	packedFormat = 2
-	// plainFormat had no clusters, delays and exposure. Such sums may lie on the
-	// panes topic until their owner has made its state anew, and are read as sums
-	// that lack these.
-	plainFormat = 1
+	packedFormat = 3
+	// unitlessFormat had no units, and plainFormat no clusters, delays and exposure
+	// either. Such sums may lie in state and on the panes topic until their pane
+	// changes or expires, and are read as sums that lack these.
+	unitlessFormat = 2
+	plainFormat    = 1
 
 	paneKind     = 1
 	progressKind = 2
@@ -220,7 +221,7 @@ func (d *Decoder) Value(k RecordKey, value []byte) (u Upsert, newestMs int64, er
 	case r.err != nil:
 	case newestMs <= -latestMs || newestMs >= latestMs:
 		r.fail("a time out of range")
-	case k.Progress && format > 1, !k.Progress && format != packedFormat && format != plainFormat:
+	case k.Progress && format > 1, !k.Progress && (format < plainFormat || format > packedFormat):
 		return Upsert{}, 0, fmt.Errorf("sums of format %d: %w", format, ErrFormat)
 	case k.Progress:
 		if u.Cut = format == 1; u.Cut {

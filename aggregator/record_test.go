@@ -36,7 +36,7 @@ func TestRecordBytes(t *testing.T) {
 	}{
 		{"key", hex.EncodeToString(u.AppendKey(nil, 12)), "01010ca0cc84c59868904e096c312d6376722d76320974726561746d656e74000000000080414017636f756e747279026465017375726661636502686f6d65"},
 		{"value", hex.EncodeToString(u.AppendValue(nil, 1_790_000_012_345)),
-			"0107ac02f2f084c5986802a2cc84c59868bee885c5986806" + strings.Repeat("00", 27) + "01047573657206000002" + strings.Repeat("00", 43)},
+			"0107ac02f2f084c5986803a2cc84c59868bee885c5986806" + strings.Repeat("00", 27) + "01047573657206000002" + strings.Repeat("00", 44)},
 		{"progress key", hex.EncodeToString((&Upsert{Progress: true}).AppendKey(nil, 300)), "0102ac02"},
 		{"progress value", hex.EncodeToString((&Upsert{Progress: true, Cut: true, Key: Key{Experiment: "x", Labels: "a\x02b"}, Version: Version{1, 2}}).AppendValue(nil, 5)),
 			"0101020a01017803610262"},
@@ -47,21 +47,26 @@ func TestRecordBytes(t *testing.T) {
 	}
 }
 
-// Sums of the format before are read as what they are, without what it lacked.
-func TestPlainSumsAreRead(t *testing.T) {
+// Sums of the formats before are read as what they are, without what these lacked.
+func TestOlderSumsAreRead(t *testing.T) {
 	u := exampleUpsert()
-	value, err := hex.DecodeString("0107ac02f2f084c5986801a2cc84c59868bee885c598680600000000000000000000000000000000000001047573657206000002" + strings.Repeat("00", 27))
-	if err != nil {
-		t.Fatal(err)
+	for format, text := range map[int]string{
+		plainFormat:    "0107ac02f2f084c5986801a2cc84c59868bee885c598680600000000000000000000000000000000000001047573657206000002" + strings.Repeat("00", 27),
+		unitlessFormat: "0107ac02f2f084c5986802a2cc84c59868bee885c5986806" + strings.Repeat("00", 27) + "01047573657206000002" + strings.Repeat("00", 43),
+	} {
+		value, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := NewDecoder(DefaultLevels()).Value(RecordKey{Key: u.Key, Pane: u.Pane}, value)
+		if err != nil {
+			t.Fatalf("format %d: %v", format, err)
+		}
+		wantSame(t, "sums", u.Sums, got.Sums)
+		var again Sums
+		got.packed.unpack(&again)
+		wantSame(t, "packed", u.Sums, &again)
 	}
-	got, _, err := NewDecoder(DefaultLevels()).Value(RecordKey{Key: u.Key, Pane: u.Pane}, value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantSame(t, "sums", u.Sums, got.Sums)
-	var again Sums
-	got.packed.unpack(&again)
-	wantSame(t, "packed", u.Sums, &again)
 }
 
 func TestRecordRoundTrip(t *testing.T) {
@@ -141,7 +146,7 @@ func TestRecordsRefused(t *testing.T) {
 		{"labels out of order", AppendPaneKey(nil, 1, Key{Experiment: "x", Labels: "b\x02c\x01a\x02c"}, u.Pane), value, ErrMalformed},
 		{"empty value", key, []byte{}, ErrMalformed},
 		{"value of a newer format", key, with(value, 0, 2), ErrFormat},
-		{"sums of a newer format", key, with(value, sumsAt, 3), ErrFormat},
+		{"sums of a newer format", key, with(value, sumsAt, packedFormat+1), ErrFormat},
 		{"value that ends too soon", key, value[:len(value)-1], ErrMalformed},
 		{"value with more behind it", key, append(bytes.Clone(value), 0), ErrMalformed},
 		{"progress of another kind", []byte{1, 2, 0}, []byte{1, 1, 1, 0, 2}, ErrFormat},

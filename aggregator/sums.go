@@ -17,6 +17,7 @@ type Sums struct {
 	// FirstMs and LastMs bound the event times of what was added, 0 while
 	// nothing was. Sub leaves them alone: read them from sums that only grew.
 	FirstMs, LastMs int64
+	Units           Units // of totals
 }
 
 // CandidateSums is about every candidate scored. Sums are weighted; the counts
@@ -105,6 +106,7 @@ func (s *Sums) Add(o *Sums) {
 		s.FirstMs = o.FirstMs
 	}
 	s.LastMs = max(s.LastMs, o.LastMs)
+	s.Units.union(&o.Units)
 }
 
 // Sub takes o, which must have been added before, out of s again.
@@ -124,6 +126,7 @@ func (s *Sums) Sub(o *Sums) {
 // Clone returns a deep copy.
 func (s *Sums) Clone() *Sums {
 	c := *s
+	c.Units = s.Units.clone()
 	c.Candidates.Scores.paged = s.Candidates.Scores.clone()
 	c.Candidates.ScoreExcess.paged = s.Candidates.ScoreExcess.clone()
 	c.Candidates.Bins.paged = s.Candidates.Bins.clone()

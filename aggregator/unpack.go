@@ -20,6 +20,7 @@ var ErrMalformed = errors.New("malformed")
 type unpacker struct {
 	b     []byte
 	plain bool // of plainFormat
+	units bool // of a format that has them
 	err   error
 }
 
@@ -113,6 +114,9 @@ func (r *unpacker) sums(s *Sums) {
 		r.histogram(&t.Latency)
 	}
 	ascending(r, s.Towers, compareTowers)
+	if s.Units.hashes = s.Units.hashes[:0]; r.units {
+		r.unitHashes(&s.Units)
+	}
 }
 
 // ascending fails a list that is not sorted by its keys: what is merged from it

@@ -22,6 +22,7 @@ type Arm struct {
 	RampPercents []float64 // ascending
 	Total        *Numbers
 	Slices       map[string]*Numbers // by "name=value,name=value", names sorted
+	units        map[uint64]bool     // of the arm as a whole
 }
 
 // Summary computes every number of an experiment, by arm. It has no arm
@@ -37,6 +38,7 @@ func (r *Recount) Summary(q Query) map[string]*Arm {
 	s.from = max(s.from, r.horizon())
 	for _, a := range r.sortedAuctions() {
 		groups := s.groups(a.first, a.first.EventTimeMs)
+		s.addUnit(a.first)
 		candidates := a.candidatesInOrder()
 		for _, n := range groups {
 			n.Candidates.Auctions++
@@ -90,7 +92,7 @@ func (s *selection) groups(p *eventpb.Prediction, t int64) []*Numbers {
 		}
 		arm := s.arms[as.Arm]
 		if arm == nil {
-			arm = &Arm{Total: newNumbers(), Slices: map[string]*Numbers{}}
+			arm = &Arm{Total: newNumbers(), Slices: map[string]*Numbers{}, units: map[uint64]bool{}}
 			s.arms[as.Arm] = arm
 		}
 		if !slices.Contains(arm.RampPercents, as.RampPercent) {

@@ -45,6 +45,9 @@ func Compare(got Summary, want map[string]*recount.Arm) []string {
 		if !slices.Equal(a.RampPercents, w.RampPercents) {
 			arm.Addf("ramp percents: got %v, want %v", a.RampPercents, w.RampPercents)
 		}
+		if !slices.Equal(a.Units, w.Units()) {
+			arm.Addf("units: got %v, want %v", a.Units, w.Units())
+		}
 		compareReading(arm, a.Total, w.Total)
 		if len(a.Slices) != len(w.Slices) {
 			arm.Addf("got %d slices, want %d", len(a.Slices), len(w.Slices))

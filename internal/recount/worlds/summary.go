@@ -12,6 +12,7 @@ type Summary struct {
 type Arm struct {
 	Arm          string
 	RampPercents []float64
+	Units        []uint32 // hashes kept of the units seen; of totals alone
 	Total        aggregator.Reading
 	Slices       []Row
 }
@@ -26,7 +27,7 @@ type Row struct {
 func Read(s *aggregator.Summary) Summary {
 	out := Summary{FromMs: s.FromMs, ToMs: s.ToMs}
 	for _, a := range s.Arms {
-		arm := Arm{Arm: a.Arm, RampPercents: a.RampPercents, Total: a.Total.Read(s.Curves)}
+		arm := Arm{Arm: a.Arm, RampPercents: a.RampPercents, Units: append([]uint32(nil), a.Total.Units.Hashes()...), Total: a.Total.Read(s.Curves)}
 		for _, row := range a.Slices {
 			arm.Slices = append(arm.Slices, Row{row.Labels, row.Sums.Read(s.Curves)})
 		}
