@@ -24,13 +24,17 @@ import (
 	"github.com/rampgauge/rampgauge/internal/recount/worlds"
 )
 
-var updateState = flag.Bool("update-state", false, "write testdata/state-v2 anew")
+var updateState = flag.Bool("update-state", false, "write testdata/state-v3 anew")
 
 // goldenState is a partition's directory as rampgauge wrote it when it was first
 // made to last. It is never written anew for a change of format: that gets a
 // directory of its own beside this one, which is then migrated, or refused with
 // a line that says so.
-var goldenState = filepath.Join("testdata", "state-v2")
+var goldenState = filepath.Join("testdata", "state-v3")
+
+// unitlessState is one whose sums knew of no units. It is read, and what it lacks
+// is lacking until its panes expire.
+var unitlessState = filepath.Join("testdata", "state-v2")
 
 // firstState is one of format 1, which knew of no delays of conversions.
 var firstState = filepath.Join("testdata", "state-v1")
@@ -43,6 +47,8 @@ type goldenLife struct {
 	merged *aggregator.Merged
 	report partition.Report
 	log    *goldenLog
+	// unitless says that the state began without units.
+	unitless bool
 }
 
 // goldenLog is what has been on the topics.
@@ -133,7 +139,13 @@ func (l *goldenLife) wantRecount(what string) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		for _, d := range worlds.Compare(worlds.Read(s), r.Summary(recount.Query{Experiment: "x", Slice: slice})) {
+		got, want := worlds.Read(s), r.Summary(recount.Query{Experiment: "x", Slice: slice})
+		if l.unitless {
+			for i := range got.Arms {
+				got.Arms[i].Units = want[got.Arms[i].Arm].Units()
+			}
+		}
+		for _, d := range worlds.Compare(got, want) {
 			l.t.Errorf("%s: by %v: %s", what, slice, d)
 		}
 	}
@@ -219,20 +231,28 @@ func goldenMessages() (before, after, later []proto.Message) {
 	return before, after, later
 }
 
-// TestGoldenState opens the directory that an earlier version has written, and
+// TestGoldenState opens the directories that earlier versions have written, and
 // goes on from there.
 func TestGoldenState(t *testing.T) {
-	first, second, third := goldenMessages()
+	first, second, _ := goldenMessages()
 	if *updateState {
 		writeGoldenState(t, first, second)
 	}
+	for _, state := range []string{unitlessState, goldenState} {
+		t.Run(filepath.Base(state), func(t *testing.T) { goOn(t, state) })
+	}
+}
+
+func goOn(t *testing.T, state string) {
+	first, second, third := goldenMessages()
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(goldenState)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(state)); err != nil {
 		t.Fatal(err)
 	}
 	log := &goldenLog{}
 	log.add(t, slices.Concat(first, second))
 	l := openGolden(t, dir, log, 8)
+	l.unitless = state == unitlessState
 	if got, want := l.core.Offsets(), [event.NumStreams]int64{16, 21, 26}; got != want {
 		t.Errorf("reads on from %v, want %v: predictions from the first on that is still joinable", got, want)
 	}
