@@ -168,6 +168,7 @@ func TestInstancesAgree(t *testing.T) {
 		w.eventually("ready", func() bool { return a.Ready() && b.Ready() })
 		for i := range uint64(5) {
 			a.Put("x", Version{1, i + 1}, fmt.Appendf(nil, "x%d", i+1))
+			b.Put("", Version{1, i + 1}, []byte("of the service"))
 			b.Put("y", Version{1, i + 1}, fmt.Appendf(nil, "y%d", i+1))
 		}
 		w.flush(a)
@@ -175,6 +176,7 @@ func TestInstancesAgree(t *testing.T) {
 		for _, i := range []*instance{a, b, w.start()} {
 			w.eventually("x", i.holds("x", Version{1, 5}, "x5"))
 			w.eventually("y", i.holds("y", Version{1, 5}, "y5"))
+			w.eventually("the service's", i.holds("", Version{1, 5}, "of the service"))
 			w.eventually("caught up", func() bool {
 				ok, err := i.CaughtUp(context.Background())
 				return ok && err == nil
@@ -183,7 +185,7 @@ func TestInstancesAgree(t *testing.T) {
 			for name, v := range i.All() {
 				all[name] = v
 			}
-			if len(all) != 2 || all["x"] != (Version{1, 5}) {
+			if len(all) != 3 || all["x"] != (Version{1, 5}) {
 				t.Errorf("All yields %v", all)
 			}
 		}
@@ -202,7 +204,7 @@ func TestZombie(t *testing.T) {
 		owner.Put("x", Version{3, 7}, []byte("new"))
 		w.flush(owner)
 		w.eventually("read back", func() bool { return owner.Stats().Read.Load() == 1 })
-		w.produce(&kgo.Record{Key: []byte("x"), Value: AppendValue(nil, Version{2, 99}, []byte("old"))})
+		w.produce(&kgo.Record{Key: []byte("experiment/x"), Value: AppendValue(nil, Version{2, 99}, []byte("old"))})
 		w.eventually("written again", func() bool { return owner.Stats().Rewritten.Load() == 1 && owner.Stats().Read.Load() == 3 })
 		if !owner.holds("x", Version{3, 7}, "new")() {
 			t.Error("the owner took over a zombie's state")
@@ -288,8 +290,8 @@ func TestUndecodable(t *testing.T) {
 		w.eventually("ready", a.Ready)
 		a.Put("x", Version{1, 1}, []byte("x1"))
 		w.flush(a)
-		w.produce(&kgo.Record{Key: []byte("x"), Value: []byte("hello")}, &kgo.Record{Key: []byte("x"), Value: []byte{}},
-			&kgo.Record{Value: []byte{1}}, &kgo.Record{Key: []byte("y")}, &kgo.Record{Key: []byte("x"), Value: []byte{format, 0}})
+		w.produce(&kgo.Record{Key: []byte("experiment/x"), Value: []byte("hello")}, &kgo.Record{Key: []byte("experiment/x"), Value: []byte{}},
+			&kgo.Record{Key: []byte("x"), Value: []byte{1}}, &kgo.Record{Key: []byte("experiment/y")}, &kgo.Record{Key: []byte("experiment/x"), Value: []byte{format, 0}})
 		w.eventually("read", func() bool { return a.Stats().Read.Load() == 6 })
 		if n := a.Stats().Undecodable.Load(); n != 4 || !a.holds("x", Version{1, 1}, "x1")() {
 			t.Errorf("%d records are undecodable, want 4", n)

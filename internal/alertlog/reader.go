@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rampgauge/rampgauge/consumer"
 )
@@ -19,18 +20,19 @@ func (l *Log) handle(partition int32, records []consumer.Record) {
 }
 
 func (l *Log) record(r *consumer.Record) error {
-	if len(r.Key) == 0 {
-		return fmt.Errorf("key names no experiment: %w", ErrMalformed)
+	experiment, ok := strings.CutPrefix(string(r.Key), keyPrefix)
+	if !ok {
+		return fmt.Errorf("key %q, want one that begins with %s: %w", r.Key, keyPrefix, ErrMalformed)
 	}
 	if r.Value == nil {
-		l.removed(string(r.Key))
+		l.removed(experiment)
 		return nil
 	}
 	v, state, err := ParseValue(r.Value)
 	if err != nil {
-		return fmt.Errorf("experiment %q: %w", r.Key, err)
+		return fmt.Errorf("experiment %q: %w", experiment, err)
 	}
-	l.read(string(r.Key), v, state)
+	l.read(experiment, v, state)
 	return nil
 }
 

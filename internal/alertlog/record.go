@@ -30,6 +30,9 @@ var (
 	ErrMalformed = errors.New("malformed record")
 )
 
+// keyPrefix begins every key; the experiment's name, which may be empty, ends it.
+const keyPrefix = "experiment/"
+
 // A value is the format, the version as two big-endian numbers, and the state.
 const (
 	format      = 1

@@ -37,7 +37,7 @@ func (l *Log) take(partitions int) (partition int32, batch []flying) {
 		}
 		partition, e.queued = home, false
 		size += len(e.state)
-		batch = append(batch, flying{name, e.version, consumer.Message{Key: []byte(name), Value: AppendValue(nil, e.version, e.state)}})
+		batch = append(batch, flying{name, e.version, consumer.Message{Key: []byte(keyPrefix + name), Value: AppendValue(nil, e.version, e.state)}})
 	}
 	l.queue = rest
 	return partition, batch
