@@ -28,6 +28,7 @@ var allowedImports = map[string]imports{
 	"consumer":                {code: []string{"consumer/event"}, tests: []string{"internal/kafkatest"}},
 	"consumer/join":           {code: []string{"consumer/event"}},
 	"alerts":                  {code: []string{"internal/stats"}},
+	"alerts/rehearse":         {code: []string{"alerts"}},
 	"alerts/diagnosis":        {code: []string{"alerts", "internal/stats"}},
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
@@ -40,7 +41,7 @@ var allowedImports = map[string]imports{
 	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 
 	// Around it.
-	"internal/config":    {code: []string{"consumer/event"}},
+	"internal/config":    {code: []string{"alerts", "alerts/rehearse", "consumer/event"}},
 	"internal/eventfile": {code: []string{"consumer", "consumer/event", "consumer/event/eventpb", "internal/config"}, tests: []string{"internal/kafkatest"}},
 	"internal/simulate":  {code: []string{"consumer/event", "consumer/event/eventpb"}, tests: []string{"internal/recount"}},
 

@@ -2,16 +2,19 @@
 // is read and what is refused. It is the only package that knows YAML; the
 // others receive plain Go values.
 //
+// Files of alert rules and of scenarios to rehearse them by are YAML too, and
+// are read here for the same reason.
+//
 // It opens no network connection and holds no secret: passwords stay in the
 // files that the configuration names until a caller asks for them.
 package config
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"reflect"
 	"time"
 
+	"github.com/rampgauge/rampgauge/alerts"
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
@@ -80,7 +83,7 @@ const (
 	MechanismScramSHA512 = "scram-sha-512"
 )
 
-// Topics names the three inputs and the two outputs. No two are the same.
+// Topics names the three inputs and the three outputs. No two are the same.
 type Topics struct {
 	// Scored auctions.
 	Predictions Input `yaml:"predictions"`
@@ -92,6 +95,8 @@ type Topics struct {
 	Panes Output `yaml:"panes"`
 	// Records that were refused, with the reason in their headers.
 	DeadLetters Output `yaml:"dead_letters"`
+	// What alerts know, compacted, so that it survives a change of owner.
+	Alerts Output `yaml:"alerts"`
 }
 
 // Input is a topic to read.
@@ -162,8 +167,13 @@ type Experiment struct {
 	Name string `yaml:"name,required"`
 	// The arm that the others are compared with.
 	Control string `yaml:"control"`
-	// File with an offline profile to compare with. Empty: none.
+	// File with an offline profile to compare with, relative to this file; see
+	// the end of this page. Empty: none.
 	Baseline string `yaml:"baseline"`
+	// Who is told of its alerts: what routes ask for, and what alerts show.
+	Owner string `yaml:"owner"`
+	// Profile is what Load read from Baseline.
+	Profile Profile `yaml:"-"`
 }
 
 // State says where state lives.
@@ -194,23 +204,6 @@ type Web struct {
 	ConfigFile string `yaml:"config_file"`
 }
 
-// Alerts says which path pages take: one a deployment.
-type Alerts struct {
-	// `direct` (this program notifies the receivers), `alertmanager` or `off`.
-	Mode string `yaml:"mode"`
-	// Alert rules.
-	Rules []any `yaml:"rules"`
-	// Receivers of direct alerts.
-	Receivers []any `yaml:"receivers"`
-}
-
-// The values of Alerts.Mode.
-const (
-	AlertsDirect       = "direct"
-	AlertsAlertmanager = "alertmanager"
-	AlertsOff          = "off"
-)
-
 // Log is the service's own log.
 type Log struct {
 	// Lowest level that is written: `debug`, `info`, `warn` or `error`.
@@ -234,6 +227,7 @@ func Default() Config {
 			Conversions: Input{Name: "conversions"},
 			Panes:       Output{Name: "rampgauge.panes"},
 			DeadLetters: Output{Name: "rampgauge.dead-letters"},
+			Alerts:      Output{Name: "rampgauge.alerts"},
 		},
 		Join: Join{
 			Window:            10 * time.Minute,
@@ -252,7 +246,7 @@ func Default() Config {
 			Checkpoint: Checkpoint{Interval: 10 * time.Second},
 		},
 		Web:    Web{Listen: "127.0.0.1:8080"},
-		Alerts: Alerts{Mode: AlertsDirect},
+		Alerts: Alerts{Mode: AlertsDirect, FalseAlarmsPerMonth: alerts.DefaultBudget().PerMonth},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
@@ -260,38 +254,27 @@ func Default() Config {
 // defaultExperiment holds the defaults of one entry of experiments.
 func defaultExperiment() Experiment { return Experiment{Control: "control"} }
 
-// Load reads the file at path under the process's environment. A file that
-// cannot be read is one error; one that is wrong is Problems, every one of
-// them, each with the path as its file.
-func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("config: %w", err)
-	}
-	c, err := ParseEnviron(data, os.Environ())
-	if problems := (Problems)(nil); errors.As(err, &problems) {
-		for i := range problems {
-			problems[i].File = path
-		}
-	}
-	return c, err
-}
-
 // Parse is ParseEnviron with an empty environment: the same data always give
 // the same answer.
 func Parse(data []byte) (Config, error) { return ParseEnviron(data, nil) }
 
 // ParseEnviron decodes data over the defaults, puts the environment's
 // overrides on top and checks the result. The environment has the form of
-// os.Environ. The error, if any, is Problems. The Config is meaningless then.
+// os.Environ. It opens none of the files that the configuration names: Load
+// does. The error, if any, is Problems. The Config is meaningless then.
 func ParseEnviron(data []byte, environ []string) (Config, error) {
 	c := Default()
 	d := newDecoder(environ)
-	d.document(data, &c)
-	d.overrides(&c)
-	d.validate(&c)
+	d.config(data, &c)
 	if len(d.problems) > 0 {
 		return Config{}, d.problems.sorted()
 	}
 	return c, nil
+}
+
+// config decodes data over c and checks it.
+func (d *decoder) config(data []byte, c *Config) {
+	d.document(data, reflect.ValueOf(c).Elem())
+	d.overrides(c)
+	d.validate(c)
 }

@@ -79,7 +79,7 @@ func TestGoodFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, strings.TrimSuffix(path, ".yml")+".golden", text)
-			if strings.Contains(text, "secret@") || strings.Contains(text, "12345678") || strings.Contains(text, "hooks") {
+			if strings.Contains(text, "secret@") || strings.Contains(text, "12345678") || strings.Contains(text, "T0/") {
 				t.Errorf("a secret shows:\n%s", text)
 			}
 		})
@@ -100,6 +100,7 @@ func TestDefaults(t *testing.T) {
 			Conversions: Input{Name: "conversions", Format: event.Protobuf},
 			Panes:       Output{Name: "rampgauge.panes"},
 			DeadLetters: Output{Name: "rampgauge.dead-letters"},
+			Alerts:      Output{Name: "rampgauge.alerts"},
 		},
 		Join: Join{Window: 10 * time.Minute, AttributionWindow: 24 * time.Hour, Memory: 1 << 30},
 		Aggregation: Aggregation{
@@ -109,7 +110,7 @@ func TestDefaults(t *testing.T) {
 		},
 		State:  State{Dir: "./rampgauge-data", Checkpoint: Checkpoint{Interval: 10 * time.Second}},
 		Web:    Web{Listen: "127.0.0.1:8080"},
-		Alerts: Alerts{Mode: "direct"},
+		Alerts: Alerts{Mode: "direct", FalseAlarmsPerMonth: 0.1},
 		Log:    Log{Level: "info", Format: "text"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -136,8 +137,8 @@ func TestFullFile(t *testing.T) {
 		"override of a type":  {c.Topics.Input(event.Impressions).Format, event.JSON},
 		"size":                {c.Join.Memory, Size(512 << 20)},
 		"entry's own default": {c.Experiments[1].Control, "control"},
-		"escaped dollar":      {c.Alerts.Rules[0].(map[string]any)["note"], "plain ${TEXT}"},
-		"alias":               {len(c.Alerts.Rules[0].(map[string]any)["windows"].([]any)), 3},
+		"escaped dollar":      {c.Alerts.Rules[0].Summary, "plain ${TEXT}"},
+		"alias":               {len(c.Alerts.Rules[0].Slices), 2},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: got %v, want %v", name, pair[0], pair[1])
@@ -147,7 +148,7 @@ func TestFullFile(t *testing.T) {
 
 // What Masked prints of a configuration without secrets is that configuration.
 func TestMaskedReadsBack(t *testing.T) {
-	for _, path := range []string{"testdata/minimal.good.yml", "testdata/brokers-from-environment.good.yml"} {
+	for _, path := range []string{"testdata/minimal.good.yml", "testdata/brokers-from-environment.good.yml", "testdata/alerts.good.yml"} {
 		want, err := ParseEnviron(fixture(t, path))
 		if err != nil {
 			t.Fatal(err)

@@ -15,11 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxValues and maxDepth bound what aliases may expand a document to.
-const (
-	maxValues = 10_000
-	maxDepth  = 32
-)
+// maxValues bounds what aliases may expand a document to.
+const maxValues = 10_000
 
 // position is a place in the file, or the environment variable that took its place.
 type position struct {
@@ -35,7 +32,7 @@ type decoder struct {
 	at       map[string]position // of each value that was given, by path
 	bad      map[string]bool     // paths that have a problem already
 	values   int                 // seen so far, those behind aliases each time
-	depth    int                 // inside opaque values
+	keys     []Key               // of the kind of document, for keys in the wrong place
 }
 
 func newDecoder(environ []string) *decoder {
@@ -43,6 +40,7 @@ func newDecoder(environ []string) *decoder {
 		environ: make(map[string]string, len(environ)),
 		at:      map[string]position{},
 		bad:     map[string]bool{},
+		keys:    Keys(),
 	}
 	for _, e := range environ {
 		if name, value, ok := strings.Cut(e, "="); ok {
@@ -55,8 +53,8 @@ func newDecoder(environ []string) *decoder {
 // syntaxLine finds the line in syntax errors of yaml/v3, which have no type.
 var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// document decodes data over c.
-func (d *decoder) document(data []byte, c *Config) {
+// document decodes data over v.
+func (d *decoder) document(data []byte, v reflect.Value) {
 	stream := yaml.NewDecoder(bytes.NewReader(data))
 	for i := 0; ; i++ {
 		var doc yaml.Node
@@ -73,7 +71,7 @@ func (d *decoder) document(data []byte, c *Config) {
 			d.addAt(nodePosition(doc.Content[0]), "", "a second document; want one a file")
 			return
 		}
-		d.value(doc.Content[0], reflect.ValueOf(c).Elem(), "")
+		d.value(doc.Content[0], v, "")
 	}
 }
 
@@ -126,6 +124,7 @@ func nodePosition(n *yaml.Node) position { return position{line: n.Line, column:
 func (d *decoder) resolve(n *yaml.Node, path string) (*yaml.Node, bool) {
 	if d.values++; d.values > maxValues {
 		if d.values == maxValues+1 {
+			d.bad[""] = true
 			d.addAt(nodePosition(n), "", fmt.Sprintf("aliases expand to more than %d values", maxValues))
 		}
 		return nil, false
@@ -150,7 +149,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	kind := v.Kind()
-	if n.ShortTag() == "!!null" && kind != reflect.Struct && kind != reflect.Interface {
+	if n.ShortTag() == "!!null" && kind != reflect.Struct && kind != reflect.Pointer {
 		d.add(path, "has no value; give one or leave the key out")
 		return
 	}
@@ -159,10 +158,13 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.section(n, v, path)
 	case reflect.Slice:
 		d.list(n, v, path)
-	case reflect.Interface:
-		if value := d.opaque(n, path); value != nil {
-			v.Set(reflect.ValueOf(value))
-		}
+	case reflect.Map:
+		d.named(n, v, path)
+	case reflect.Pointer:
+		// A section that may be left out: that it is there says something.
+		v.Set(reflect.New(v.Type().Elem()))
+		setDefaults(v.Elem())
+		d.section(n, v.Elem(), path)
 	default:
 		d.scalar(n, v, path)
 	}
@@ -171,7 +173,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 // section decodes a mapping with known keys. One without a value is empty.
 func (d *decoder) section(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode && n.ShortTag() != "!!null" {
-		d.add(path, "want a section with the keys %s; got %s", keyList(v.Type()), describe(n))
+		d.add(path, "want a section with the keys %s; got %s", keyList(v.Type()), d.describe(n, path))
 		return
 	}
 	seen := map[string]int{}
@@ -181,7 +183,7 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, path string) {
 		field, ok := fieldByKey(v, name)
 		if !ok {
 			d.bad[child] = true
-			d.addAt(at, child, unknownKey(v.Type(), path, name))
+			d.addAt(at, child, d.unknownKey(v.Type(), path, name))
 			continue
 		}
 		if line, twice := seen[name]; twice {
@@ -197,13 +199,14 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, path string) {
 // list decodes a sequence; each element starts from its own defaults.
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.add(path, "want a list; got %s", describe(n))
+		d.add(path, "want a list; got %s", d.describe(n, path))
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, n := range n.Content {
-		if e, ok := list.Index(i).Addr().Interface().(*Experiment); ok {
-			*e = defaultExperiment()
+		setDefaults(list.Index(i))
+		if r, ok := list.Index(i).Addr().Interface().(*Rule); ok {
+			d.presetRule(n, r)
 		}
 		d.value(n, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
 	}
@@ -213,11 +216,11 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 // scalar decodes a single value from its text.
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.add(path, "want %s; got %s", wanted(v.Type()), describe(n))
+		d.add(path, "want %s; got %s", wanted(v.Type()), d.describe(n, path))
 		return
 	}
-	if v.Type() == reflect.TypeFor[string]() && n.ShortTag() != "!!str" {
-		d.add(path, "want text; got %s: put it in quotes", describe(n))
+	if v.Kind() == reflect.String && n.ShortTag() != "!!str" {
+		d.add(path, "want text; got %s: put it in quotes", d.describe(n, path))
 		return
 	}
 	text, ok := d.expand(n.Value, path)
@@ -225,53 +228,34 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	if err := setText(v, text); err != nil {
+		if secretive(path) {
+			err = fmt.Errorf("want %s", wanted(v.Type()))
+		}
 		d.add(path, "%v", err)
 	}
 }
 
-// opaque turns a tree that this package does not know into plain Go values.
-func (d *decoder) opaque(n *yaml.Node, path string) any {
-	n, ok := d.resolve(n, path)
-	if !ok {
-		return nil
+// named decodes a mapping whose keys are names of the user's own.
+func (d *decoder) named(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.add(path, "want a section; got %s", d.describe(n, path))
+		return
 	}
-	d.depth++
-	defer func() { d.depth-- }()
-	if d.depth > maxDepth {
-		d.addAt(nodePosition(n), "", fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
-		return nil
-	}
-	switch n.Kind {
-	case yaml.SequenceNode:
-		list := make([]any, len(n.Content))
-		for i, e := range n.Content {
-			child := fmt.Sprintf("%s[%d]", path, i)
-			d.at[child] = nodePosition(e)
-			list[i] = d.opaque(e, child)
+	m := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
+	for i := 0; i < len(n.Content); i += 2 {
+		key := reflect.ValueOf(n.Content[i].Value)
+		child := joinPath(path, key.String())
+		if m.MapIndex(key).IsValid() {
+			d.bad[child] = true
+			d.addAt(nodePosition(n.Content[i]), child, "given twice")
+			continue
 		}
-		return list
-	case yaml.MappingNode:
-		m := make(map[string]any, len(n.Content)/2)
-		for i := 0; i < len(n.Content); i += 2 {
-			name := n.Content[i].Value
-			child := joinPath(path, name)
-			d.at[child] = nodePosition(n.Content[i+1])
-			if _, twice := m[name]; twice {
-				d.add(child, "given twice")
-			}
-			m[name] = d.opaque(n.Content[i+1], child)
-		}
-		return m
+		e := reflect.New(v.Type().Elem()).Elem()
+		setDefaults(e)
+		d.value(n.Content[i+1], e, child)
+		m.SetMapIndex(key, e)
 	}
-	if n.ShortTag() == "!!str" {
-		text, _ := d.expand(n.Value, path)
-		return text
-	}
-	var value any
-	if err := n.Decode(&value); err != nil {
-		d.add(path, "%v", err)
-	}
-	return value
+	v.Set(m)
 }
 
 func joinPath(path, name string) string {
@@ -281,13 +265,20 @@ func joinPath(path, name string) string {
 	return path + "." + name
 }
 
+// secretive says whether a message may not repeat what stands at path, as a
+// secret could have been put there.
+func secretive(path string) bool { return strings.HasPrefix(path, "alerts.receivers") }
+
 // describe names what stands in the file instead of what was wanted.
-func describe(n *yaml.Node) string {
+func (d *decoder) describe(n *yaml.Node, path string) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a section"
 	case yaml.SequenceNode:
 		return "a list"
+	}
+	if secretive(path) && n.ShortTag() != "!!null" {
+		return "something else"
 	}
 	switch n.ShortTag() {
 	case "!!null":

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -88,7 +89,11 @@ func (d *decoder) expand(text, path string) (string, bool) {
 		b.WriteString(before)
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed || !isName(name) {
-			d.add(path, "%q has ${ without a variable's name and }; write $${ for a plain ${", text)
+			subject := strconv.Quote(text)
+			if secretive(path) {
+				subject = "the value"
+			}
+			d.add(path, "%s has ${ without a variable's name and }; write $${ for a plain ${", subject)
 			return "", false
 		}
 		value, set := d.environ[name]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,15 +15,15 @@ import (
 const masked = "redacted"
 
 // Masked is the effective configuration as YAML, defaults and overrides
-// included, with what may hold secrets replaced: every text and number in a
-// receiver but its name, and the user and query of the checkpoint's URL.
+// included, with what may hold secrets replaced: of the URLs of webhooks all but
+// the host, of others the user and the query.
 func (c Config) Masked() (string, error) {
 	c.State.Checkpoint.URL = maskURL(c.State.Checkpoint.URL)
-	receivers := make([]any, len(c.Alerts.Receivers))
-	for i, r := range c.Alerts.Receivers {
-		receivers[i] = maskTree(r, "")
+	c.Alerts.PageURL = maskURL(c.Alerts.PageURL)
+	c.Alerts.Receivers = slices.Clone(c.Alerts.Receivers)
+	for i := range c.Alerts.Receivers {
+		c.Alerts.Receivers[i] = c.Alerts.Receivers[i].masked()
 	}
-	c.Alerts.Receivers = receivers
 	var b strings.Builder
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
@@ -37,9 +38,16 @@ func tree(v reflect.Value) *yaml.Node {
 	switch v.Kind() {
 	case reflect.Struct:
 		n := &yaml.Node{Kind: yaml.MappingNode}
-		for i := range v.NumField() {
-			key, _ := tagKey(v.Type().Field(i))
-			n.Content = append(n.Content, leaf(key), tree(v.Field(i)))
+		for _, f := range fields(v.Type()) {
+			key, _ := tagKey(f)
+			field := v.FieldByIndex(f.Index)
+			if field.Kind() == reflect.Pointer {
+				if field.IsNil() {
+					continue // a section that was left out
+				}
+				field = field.Elem()
+			}
+			n.Content = append(n.Content, leaf(key), tree(field))
 		}
 		return n
 	case reflect.Slice:
@@ -51,14 +59,14 @@ func tree(v reflect.Value) *yaml.Node {
 			n.Content = append(n.Content, tree(v.Index(i)))
 		}
 		return n
-	case reflect.Bool, reflect.Int, reflect.Interface:
+	case reflect.Bool, reflect.Int, reflect.Float64:
 		return leaf(v.Interface())
 	default:
 		return leaf(formatText(v.Interface()))
 	}
 }
 
-// leaf encodes a value of an opaque section or of a scalar key.
+// leaf encodes a scalar.
 func leaf(v any) *yaml.Node {
 	var n yaml.Node
 	if err := n.Encode(v); err != nil {
@@ -81,25 +89,37 @@ func maskURL(s string) string {
 	return u.String()
 }
 
-func maskTree(v any, key string) any {
-	switch v := v.(type) {
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for k, e := range v {
-			m[k] = maskTree(e, k)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, e := range v {
-			list[i] = maskTree(e, key)
-		}
-		return list
-	case bool, nil:
-		return v
+// masked is r with what its URLs may hide replaced.
+func (r Receiver) masked() Receiver {
+	if r.PagerDuty != nil {
+		p := *r.PagerDuty
+		p.URL = maskURL(p.URL)
+		r.PagerDuty = &p
 	}
-	if key == "name" {
-		return v
+	if r.Webhook != nil {
+		w := *r.Webhook
+		w.URL = maskPath(w.URL)
+		r.Webhook = &w
 	}
-	return masked
+	if r.Alertmanager != nil {
+		a := *r.Alertmanager
+		a.URLs = make([]string, len(r.Alertmanager.URLs))
+		for i, u := range r.Alertmanager.URLs {
+			a.URLs[i] = maskURL(u)
+		}
+		r.Alertmanager = &a
+	}
+	return r
+}
+
+// maskPath leaves the host of a URL: the paths of webhooks are often secret.
+func maskPath(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return masked
+	}
+	if s == "" || u.Path == "" && u.RawQuery == "" && u.User == nil {
+		return s
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + masked}).String()
 }

@@ -2,12 +2,15 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rampgauge/rampgauge/alerts"
+	"github.com/rampgauge/rampgauge/alerts/rehearse"
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
@@ -48,7 +51,24 @@ func setText(v reflect.Value, text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		*p = int(i)
+	case *float64:
+		// As in YAML, underscores may group digits.
+		f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("%q is not a number", text)
+		}
+		*p = f
+	case *rehearse.Series:
+		series, err := rehearse.ParseSeries(text)
+		if err != nil {
+			return err
+		}
+		*p = series
 	default:
+		if v.Kind() == reflect.String {
+			v.SetString(text)
+			return nil
+		}
 		panic(fmt.Sprintf("BUG: no text form of %T", p))
 	}
 	return nil
@@ -77,6 +97,10 @@ func wanted(t reflect.Type) string {
 		return "true or false"
 	case int:
 		return "a whole number"
+	case float64:
+		return "a number"
+	case rehearse.Series:
+		return "a series such as \"500x60\""
 	}
 	return "text"
 }
@@ -97,32 +121,61 @@ func tagKey(f reflect.StructField) (key string, required bool) {
 	return key, options == "required"
 }
 
+// fields are those of a struct that have a key, those of embedded structs
+// included.
+func fields(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		key, _ := tagKey(f)
+		return key == "" || key == "-"
+	})
+}
+
 func fieldByKey(v reflect.Value, key string) (reflect.Value, bool) {
-	for i := range v.NumField() {
-		if k, _ := tagKey(v.Type().Field(i)); k == key {
-			return v.Field(i), true
+	for _, f := range fields(v.Type()) {
+		if k, _ := tagKey(f); k == key {
+			return v.FieldByIndex(f.Index), true
 		}
 	}
 	return reflect.Value{}, false
 }
 
 func keysOf(t reflect.Type) []string {
-	keys := make([]string, t.NumField())
-	for i := range keys {
-		keys[i], _ = tagKey(t.Field(i))
+	var keys []string
+	for _, f := range fields(t) {
+		key, _ := tagKey(f)
+		keys = append(keys, key)
 	}
 	return keys
+}
+
+// setDefaults gives an entry of a list, or a section that may be left out, its
+// own defaults.
+func setDefaults(v reflect.Value) {
+	switch p := v.Addr().Interface().(type) {
+	case *Experiment:
+		*p = defaultExperiment()
+	case *PagerDuty:
+		*p = defaultPagerDuty()
+	case *Route:
+		*p = defaultRoute()
+	case *scenario:
+		*p = defaultScenario()
+	case *scenarioArm:
+		p.Spread = 1
+	case *scenarioNumbers:
+		p.Spread = 1
+	}
 }
 
 func keyList(t reflect.Type) string { return strings.Join(keysOf(t), ", ") }
 
 // unknownKey is the message for a key that t does not have: the nearest key of
 // the same section, or the same key of another one, or all keys of the section.
-func unknownKey(t reflect.Type, path, name string) string {
+func (d *decoder) unknownKey(t reflect.Type, path, name string) string {
 	if best, ok := nearest(name, keysOf(t), 3); ok {
 		return fmt.Sprintf("unknown key; did you mean %s?", joinPath(path, best))
 	}
-	for _, k := range Keys() {
+	for _, k := range d.keys {
 		if k.Path == name || strings.HasSuffix(k.Path, "."+name) {
 			return fmt.Sprintf("unknown key; did you mean %s?", k.Path)
 		}
@@ -157,31 +210,32 @@ func Keys() []Key {
 }
 
 func appendKeys(keys []Key, v reflect.Value, path string, overridable bool) []Key {
-	for i := range v.NumField() {
-		f, field := v.Type().Field(i), v.Field(i)
+	for _, f := range fields(v.Type()) {
+		field := v.FieldByIndex(f.Index)
 		name, required := tagKey(f)
 		k := Key{Path: joinPath(path, name), Struct: v.Type().Name(), Field: f.Name, Required: required}
 		switch kind := field.Kind(); {
-		case kind == reflect.Struct:
+		case kind == reflect.Struct || kind == reflect.Pointer:
 			k.Section = true
+			if kind == reflect.Pointer {
+				field = reflect.New(f.Type.Elem()).Elem()
+				setDefaults(field)
+			}
 			keys = appendKeys(append(keys, k), field, k.Path, overridable)
-		case f.Type == reflect.TypeFor[[]Experiment]():
+		case kind == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
 			k.Kind = "list of sections"
-			e := defaultExperiment()
-			keys = appendKeys(append(keys, k), reflect.ValueOf(&e).Elem(), k.Path+"[]", false)
+			e := reflect.New(f.Type.Elem()).Elem()
+			setDefaults(e)
+			keys = appendKeys(append(keys, k), e, k.Path+"[]", false)
 		default:
 			k.Kind, k.Default = keyKind(f.Type), defaultText(field)
-			if overridable && (kind != reflect.Slice || scalarList(f.Type)) {
+			if overridable && (kind != reflect.Slice || f.Type.Elem().Kind() != reflect.Slice) {
 				k.Env = envName(k.Path)
 			}
 			keys = append(keys, k)
 		}
 	}
 	return keys
-}
-
-func scalarList(t reflect.Type) bool {
-	return t.Elem().Kind() != reflect.Slice && t.Elem().Kind() != reflect.Interface
 }
 
 func keyKind(t reflect.Type) string {
@@ -192,14 +246,16 @@ func keyKind(t reflect.Type) string {
 		return "list of lists of text"
 	case []time.Duration:
 		return "list of durations"
-	case []any:
-		return "list"
 	case time.Duration:
 		return "duration"
 	case Size:
 		return "size"
 	case int:
 		return "whole number"
+	case float64:
+		return "number"
+	case []alerts.Severity:
+		return "list of text"
 	case bool:
 		return "true or false"
 	}

@@ -36,7 +36,8 @@ func (d *decoder) validate(c *Config) {
 		"%s is out of range; want 0 for no limit, or at least %s", c.State.MaxDisk, leastDisk)
 	d.checkpoint(c.State.Checkpoint)
 	d.hostPort("web.listen", c.Web.Listen, 0)
-	d.oneOf("alerts.mode", c.Alerts.Mode, AlertsDirect, AlertsAlertmanager, AlertsOff)
+	d.alerts(c)
+	d.rules(c.Alerts.Rules, "alerts.rules", "", ruleNames{}, c.Aggregation, d.aggregationGood())
 	d.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	d.oneOf("log.format", c.Log.Format, "text", "json")
 }
@@ -131,6 +132,7 @@ func (d *decoder) topics(t *Topics) {
 		{"topics.conversions.name", t.Conversions.Name},
 		{"topics.panes.name", t.Panes.Name},
 		{"topics.dead_letters.name", t.DeadLetters.Name},
+		{"topics.alerts.name", t.Alerts.Name},
 	}
 	first := map[string]string{}
 	for _, n := range names {
@@ -197,7 +199,7 @@ func (d *decoder) slices(list [][]string) {
 			d.require(!slices.Contains(slice[:j], name), p, "%q is repeated", name)
 		}
 		// Order does not matter to a breakdown.
-		key := strings.Join(slices.Sorted(slices.Values(slice)), ",")
+		key := sliceKey(slice)
 		if first, twice := seen[key]; twice && len(slice) > 0 {
 			d.require(false, path, "[%s] is aggregation.slices[%d] already", strings.Join(slice, ", "), first)
 			continue

@@ -26,6 +26,27 @@ every problem at once, ` + "`rampgauge check-config --effective F`" + ` prints w
 - Passwords are read from files, never from the configuration itself.
 `
 
+// configTail describes the files that the configuration names.
+const configTail = `
+## Rule files
+
+What ` + "`alerts.rule_files`" + ` names are YAML files with one key, ` + "`rules`" + `, a list as in ` + "`alerts.rules`" + `. All rules together, inline ones
+and those of files, have different names. A rule that is named like a default one changes only what it says, unless it has another metric.
+` + "`rampgauge check-config`" + ` reads these files too, and a reload with anything wrong in one of them changes nothing at all.
+` + "`rampgauge test`" + ` rehearses rules on stories: see [rehearsal.md](rehearsal.md).
+
+## Offline profile
+
+What ` + "`experiments[].baseline`" + ` names is a JSON file that says what offline evaluation had. Alerts read the share of candidates
+that had each feature family:
+
+` + "```json" + `
+{"experiment": "l1-cvr-v2", "coverage": {"offsite_visits": 0.97, "annotations": 0.88}}
+` + "```" + `
+
+Further keys are allowed and not read.
+`
+
 // configPage lists the keys, a table a top-level section.
 func configPage(root string) ([]byte, error) {
 	comments, err := fieldComments(filepath.Join(root, "internal", "config"))
@@ -57,6 +78,7 @@ func configPage(root string) ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Path, k.Kind, standard, cell(doc), variable)
 	}
+	b.WriteString(configTail)
 	return b.Bytes(), nil
 }
 
