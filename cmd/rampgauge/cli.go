@@ -27,6 +27,7 @@ type commandLine struct {
 	Demo        demoCommand        `cmd:"" help:"Show the whole pipeline with nothing to install: a simulated ramp, or event files."`
 	Run         runCommand         `cmd:"" help:"Run the service."`
 	Produce     produceCommand     `cmd:"" help:"Put event files on the topics."`
+	Gate        gateCommand        `cmd:"" help:"Ask a running server whether a ramp may go on."`
 	CheckConfig checkConfigCommand `cmd:"" help:"Check a configuration file and report every problem."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy and ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -98,6 +99,10 @@ func exitCode(err error, s system) int {
 	if err == nil {
 		return exitOK
 	}
+	var coded codedError
+	if errors.As(err, &coded) && coded.err == nil {
+		return coded.code
+	}
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		for _, p := range problems {
@@ -109,6 +114,9 @@ func exitCode(err error, s system) int {
 	fmt.Fprintf(s.stderr, "rampgauge: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	if errors.As(err, &usageError{}) {
 		return exitUsage
+	}
+	if coded.code != 0 {
+		return coded.code
 	}
 	return exitError
 }

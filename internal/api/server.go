@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/alerts"
+	"github.com/rampgauge/rampgauge/alerts/diagnosis"
 	"github.com/rampgauge/rampgauge/internal/api/exposition"
 	"github.com/rampgauge/rampgauge/internal/api/page"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
@@ -69,6 +71,14 @@ type Options struct {
 	// Config returns the configuration in force as YAML with secrets masked;
 	// nil: there is no such endpoint.
 	Config func() ([]byte, error)
+	// Alerts returns the alerts of every experiment and of the service, in every
+	// phase: the gate asks for a sample ratio that was judged and is silent. nil:
+	// there are none.
+	Alerts func() []alerts.Alert
+	// Guardrails returns what the gate of an experiment asks for; nil: the defaults.
+	Guardrails func(experiment string) diagnosis.Guardrails
+	// Now is the clock that the age of data is told by; nil: time.Now.
+	Now func() time.Time
 	// AttributionWindow is how long after its impression a conversion counts.
 	AttributionWindow time.Duration
 	Version           string
@@ -91,6 +101,15 @@ func New(o Options) *Server {
 	if o.Owned == nil {
 		o.Owned = func(string) bool { return true }
 	}
+	if o.Alerts == nil {
+		o.Alerts = func() []alerts.Alert { return nil }
+	}
+	if o.Guardrails == nil {
+		o.Guardrails = func(string) diagnosis.Guardrails { return diagnosis.DefaultGuardrails() }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Server{opts: o, pages: page.New(o.Version)}
 	metrics := exposition.New(exposition.Options{
 		Windows:       s.windows,
@@ -98,6 +117,7 @@ func New(o Options) *Server {
 		SeriesDropped: o.Merged.SeriesDropped,
 		Status:        o.Pipeline.Status,
 		Lag:           o.Pipeline.Lag,
+		Alerts:        s.ownAlerts,
 		Counters:      o.Counters,
 		Version:       o.Version,
 		Revision:      o.Revision,

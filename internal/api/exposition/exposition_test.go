@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/alerts"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/api/apitest"
 	"github.com/rampgauge/rampgauge/internal/api/exposition"
@@ -33,7 +34,7 @@ func options(m *aggregator.Merged) exposition.Options {
 	c.ObserveEventToMetric(1500 * time.Millisecond)
 	return exposition.Options{
 		Windows: m.Windows, NewestMs: m.NewestMs, SeriesDropped: m.SeriesDropped,
-		Status: p.Status, Lag: p.Lag, Counters: c,
+		Status: p.Status, Lag: p.Lag, Counters: c, Alerts: func() []alerts.Alert { return states },
 		Version: "1.2.3", Revision: "abc", Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -10,10 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rampgauge/rampgauge/aggregator"
+	"github.com/rampgauge/rampgauge/alerts"
 	"github.com/rampgauge/rampgauge/internal/telemetry"
 )
 
-// Options says where the metrics come from. All fields but Revision are required.
+// Options says where the metrics come from. All fields but
+// Revision and Alerts are required.
 type Options struct {
 	// Windows returns the sums of every cell in every window.
 	Windows func() []aggregator.WindowSums
@@ -24,6 +26,8 @@ type Options struct {
 	// Status is asked with a short deadline; on an error its counts still hold.
 	Status func(context.Context) (telemetry.Status, error)
 	Lag    func() []telemetry.PartitionLag
+	// Alerts returns the alerts to expose, in every phase; nil: none.
+	Alerts func() []alerts.Alert
 
 	Counters          *telemetry.Counters
 	Version, Revision string
@@ -39,9 +43,13 @@ type Exposition struct {
 // New returns an Exposition with a registry of its own, so that one process can
 // hold two services.
 func New(o Options) *Exposition {
+	if o.Alerts == nil {
+		o.Alerts = func() []alerts.Alert { return nil }
+	}
 	r := prometheus.NewRegistry()
 	r.MustRegister(
 		newExperiments(o.Windows),
+		newAlertStates(o.Alerts),
 		newService(o),
 		newBridge(o.Counters),
 		collectors.NewGoCollector(),

@@ -10,7 +10,7 @@ import (
 
 // Descriptors lists every metric family of rampgauge's own.
 func Descriptors() []telemetry.Descriptor {
-	return slices.Concat(experimentDescriptors(), serviceDescriptors(), telemetry.Descriptors())
+	return slices.Concat(experimentDescriptors(), alertDescriptors(), serviceDescriptors(), telemetry.Descriptors())
 }
 
 // Reference is the text of docs/metrics.md.
@@ -42,6 +42,8 @@ Where it is 0, the API gives the reason as ` + "`status`" + `. Shares without ` 
 
 `)
 	writeTable(&b, experimentDescriptors())
+	b.WriteString("\n## Alerts\n\nRules about the service itself have an empty `experiment` and `arm`. An instance exposes those of its own experiments.\n\n")
+	writeTable(&b, alertDescriptors())
 	b.WriteString("\n## Service, at the time of the scrape\n\n")
 	writeTable(&b, serviceDescriptors())
 	b.WriteString("\n## Service, since its start\n\nEvery series is there from the start, at 0.\n\n")
