@@ -1,0 +1,139 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rampgauge/rampgauge/alerts"
+	"github.com/rampgauge/rampgauge/internal/alertlog"
+)
+
+// errGiven means that an experiment has been given away, or taken.
+var errGiven = errors.New("another instance has it now")
+
+// unit is one experiment that is owned here.
+type unit struct {
+	name  string
+	epoch uint64 // of the ownership
+
+	mu      sync.Mutex
+	engine  Engine
+	version alertlog.Version // of the last state that is stored
+	savedAt time.Time
+	urgent  bool // somebody is to be told, or has been, and that is not stored
+	given   bool // nothing is stored any more
+
+	// Of the Runner's goroutine.
+	throughMs int64                 // event time up to which windows were taken
+	owed      []alerts.Notification // not handed to the outbox yet
+}
+
+// step takes the next window of an experiment; false when there is none.
+func (r *Runner) step(u *unit) bool {
+	from, to, ok := r.o.Windows.Complete(u.name, u.throughMs)
+	if !ok || to <= u.throughMs {
+		return false
+	}
+	w, err := r.o.Windows.Window(u.name, from, to)
+	if err != nil {
+		err = fmt.Errorf("window %d to %d ms: %w", from, to, err)
+	}
+	if r.report(u.name, "window", err); err != nil {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.take(u.engine.Step(w, r.o.Now()))
+	u.throughMs = to
+	return true
+}
+
+// take notes what is to be told; mu is held.
+func (u *unit) take(told []alerts.Notification) {
+	if len(told) > 0 {
+		u.owed = append(u.owed, told...)
+		u.urgent = true
+	}
+}
+
+// finish ends a unit's turn: what the clock alone tells, the state, and then
+// the notifications, which are stored by then.
+func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
+	now, health := r.o.Now(), r.o.Health(u.name)
+	u.mu.Lock()
+	u.take(u.engine.Tick(now, health))
+	var err error
+	switch {
+	case u.urgent || now.Sub(u.savedAt) >= publishEvery:
+		err = r.save(u)
+	case r.isFenced(u):
+		err = errGiven
+	}
+	u.mu.Unlock()
+	if errors.Is(err, errGiven) {
+		r.log.Warn("alerts: what is not stored of the experiment is left to its new owner", "experiment", u.name, "epoch", u.epoch, "error", err)
+		r.drop(u)
+		return
+	}
+	if r.report(u.name, "state", err); err != nil || len(u.owed) == 0 {
+		return
+	}
+	// Since the turn began the process may have stood still.
+	if apart(began, r.o.Now()) > stalled && !r.confirm(ctx, u) {
+		return
+	}
+	if err = r.o.Outbox.Add(u.owed...); err == nil {
+		u.owed = nil
+	} else {
+		err = fmt.Errorf("%d notifications wait: outbox: %w", len(u.owed), err)
+	}
+	r.report(u.name, "outbox", err)
+}
+
+// Delivered marks a notification as delivered for good, stores that and
+// publishes it. One of an experiment that is not owned here any more is
+// ignored: its owner delivers it again, under the same key. One of an
+// experiment whose state is not loaded yet is kept in mind.
+func (r *Runner) Delivered(n alerts.Notification) error {
+	r.mu.Lock()
+	u := r.units[n.Experiment]
+	if u == nil {
+		r.early[n.Experiment] = append(r.early[n.Experiment], n.Sequence)
+		r.mu.Unlock()
+		return nil
+	}
+	r.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.engine.Delivered(n.Sequence)
+	u.urgent = true
+	if err := r.save(u); err != nil && !errors.Is(err, errGiven) {
+		return fmt.Errorf("alerts: experiment %q: notification %d is delivered: %w", n.Experiment, n.Sequence, err)
+	}
+	return nil
+}
+
+// release stores and publishes the states of units that are given away, and
+// waits a little for them to be on the log.
+func (r *Runner) release(ctx context.Context, units []*unit) {
+	if len(units) == 0 {
+		return
+	}
+	for _, u := range units {
+		u.mu.Lock()
+		if err := r.save(u); err != nil && !errors.Is(err, errGiven) {
+			r.report(u.name, "state", err)
+		}
+		u.given = true // a delivery that is noted from now on is not
+		u.mu.Unlock()
+	}
+	r.drop(units...)
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	if err := r.o.Log.Flush(ctx); err != nil {
+		r.log.Warn("alerts: states given away are not on the topic yet; their next owner may judge some windows again", "error", err)
+	}
+}
