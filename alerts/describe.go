@@ -220,7 +220,7 @@ func (e *Engine) Alerts() []Alert {
 
 func (e *Engine) alert(t *target, r *Rule, value, low, high float64, known bool, n float64) Alert {
 	a := Alert{
-		Key: Key(e.opts.Experiment, e.armName(t), t.Rule, ""), Rule: t.Rule, Experiment: e.opts.Experiment, Arm: e.armName(t), Subject: t.Key,
+		Key: Key(e.opts.Experiment, e.armName(t), t.Rule, ""), Rule: t.Rule, Metric: r.Metric, Experiment: e.opts.Experiment, Arm: e.armName(t), Subject: t.Key,
 		Phase: t.Phase, Severity: r.Severity, Summary: r.Summary, Value: value, Low: low, High: high, Known: known, N: math.Round(n),
 		LogE: math.Max(t.LogE, -1e6), Needed: e.state.Needed, SinceMs: t.SinceMs, ActiveMs: t.ActiveMs, FiredMs: t.FiredMs, ResolvedMs: t.ResolvedMs,
 		Slices: t.Found, Runbook: r.Runbook,
