@@ -41,8 +41,20 @@ var allowedImports = map[string]imports{
 	"internal/api/exposition": {code: []string{"aggregator", "alerts", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 	"internal/api/page":       {code: []string{"aggregator", "consumer/event", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
 
+	// Telling people. deliver knows receivers by its own interface only.
+	"alerts/deliver": {
+		code:  []string{"alerts", "alerts/receiver"},
+		tests: []string{"alerts/receiver/alertmanager", "alerts/receiver/pagerduty", "alerts/receiver/pagerduty/pagerdutytest"},
+	},
+	"alerts/receiver":              {code: []string{"alerts"}},
+	"alerts/receiver/alertmanager": {code: []string{"alerts", "alerts/receiver"}, tests: []string{"alerts/deliver"}},
+	"alerts/receiver/pagerduty":    {code: []string{"alerts", "alerts/receiver"}, tests: []string{"alerts/receiver/pagerduty/pagerdutytest"}},
+	"alerts/receiver/slack":        {code: []string{"alerts", "alerts/receiver"}},
+	"alerts/receiver/webhook":      {code: []string{"alerts", "alerts/receiver"}},
+
 	// Around it.
-	"internal/config":    {code: []string{"alerts", "alerts/rehearse", "consumer/event"}},
+	"dashboards":         {code: []string{"alerts", "internal/api/exposition"}},
+	"internal/config":    {code: []string{"alerts", "alerts/diagnosis", "alerts/rehearse", "consumer/event"}},
 	"internal/eventfile": {code: []string{"consumer", "consumer/event", "consumer/event/eventpb", "internal/config"}, tests: []string{"internal/kafkatest"}},
 	"internal/simulate":  {code: []string{"consumer/event", "consumer/event/eventpb"}, tests: []string{"internal/recount"}},
 
@@ -59,11 +71,12 @@ var allowedImports = map[string]imports{
 	},
 
 	// Tools and tests, which no package of the product imports.
-	"consumer/event/eventtest":           {code: []string{"consumer/event", "consumer/event/eventpb"}},
-	"internal/archtest":                  {},
-	"internal/checkpoint/checkpointtest": {code: []string{"internal/checkpoint"}},
-	"internal/chaos":                     {code: []string{"consumer/event", "internal/kafkatest", "internal/live", "internal/simulate"}},
-	"internal/docgen":                    {code: []string{"internal/api/exposition", "internal/config"}},
+	"consumer/event/eventtest":                {code: []string{"consumer/event", "consumer/event/eventpb"}},
+	"internal/archtest":                       {},
+	"alerts/receiver/pagerduty/pagerdutytest": {},
+	"internal/checkpoint/checkpointtest":      {code: []string{"internal/checkpoint"}},
+	"internal/chaos":                          {code: []string{"consumer/event", "internal/kafkatest", "internal/live", "internal/simulate"}},
+	"internal/docgen":                         {code: []string{"dashboards", "internal/api/exposition", "internal/config"}},
 	"internal/e2e": {tests: []string{
 		"aggregator", "consumer", "consumer/event", "consumer/event/eventpb", "consumer/event/eventtest", "consumer/join",
 		"internal/api", "internal/app", "internal/config", "internal/durable", "internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition",
@@ -90,6 +103,7 @@ var allowedImports = map[string]imports{
 // onlyFor names the packages that may import a module of somebody else's, by
 // the beginning of its path; tests may import what they like.
 var onlyFor = map[string][]string{
+	"github.com/PagerDuty/":            {"alerts/receiver/pagerduty"},
 	"github.com/alecthomas/kong":       {"cmd/rampgauge"},
 	"github.com/goccy/go-yaml":         {"internal/config"},
 	"go.yaml.in/yaml":                  {"internal/config"},

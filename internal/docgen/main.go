@@ -5,7 +5,8 @@
 //
 //	go run ./internal/docgen
 //
-// Tests compare the pages with what it would write.
+// Tests here, beside the commands and in package dashboards compare them with what
+// it would write.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/rampgauge/rampgauge/dashboards"
 	"github.com/rampgauge/rampgauge/internal/api/exposition"
 )
 
@@ -48,6 +50,15 @@ func run() error {
 			return fmt.Errorf("%s: %w", page.path, err)
 		}
 		if err := os.WriteFile(filepath.Join(root, page.path), content, 0o644); err != nil {
+			return err
+		}
+	}
+	files, err := dashboards.Files(dashboards.DefaultOptions())
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(root, "dashboards", filepath.FromSlash(f.Path)), f.Content, 0o644); err != nil {
 			return err
 		}
 	}
