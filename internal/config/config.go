@@ -37,6 +37,8 @@ type Config struct {
 	Web Web `yaml:"web"`
 	// Who is told when something is wrong.
 	Alerts Alerts `yaml:"alerts"`
+	// When a ramp may go on. An experiment's own `gate` goes before it, key by key.
+	Gate Gate `yaml:"gate"`
 	// The service's own log, on standard error.
 	Log Log `yaml:"log"`
 }
@@ -172,6 +174,8 @@ type Experiment struct {
 	Baseline string `yaml:"baseline"`
 	// Who is told of its alerts: what routes ask for, and what alerts show.
 	Owner string `yaml:"owner"`
+	// What its gate asks for. What is left out is as in `gate`.
+	Gate Gate `yaml:"gate"`
 	// Profile is what Load read from Baseline.
 	Profile Profile `yaml:"-"`
 }
@@ -247,12 +251,13 @@ func Default() Config {
 		},
 		Web:    Web{Listen: "127.0.0.1:8080"},
 		Alerts: Alerts{Mode: AlertsDirect, FalseAlarmsPerMonth: alerts.DefaultBudget().PerMonth},
+		Gate:   defaultGate(),
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
 
 // defaultExperiment holds the defaults of one entry of experiments.
-func defaultExperiment() Experiment { return Experiment{Control: "control"} }
+func defaultExperiment() Experiment { return Experiment{Control: "control", Gate: defaultGate()} }
 
 // Parse is ParseEnviron with an empty environment: the same data always give
 // the same answer.
@@ -277,4 +282,5 @@ func (d *decoder) config(data []byte, c *Config) {
 	d.document(data, reflect.ValueOf(c).Elem())
 	d.overrides(c)
 	d.validate(c)
+	d.inheritGate(c)
 }

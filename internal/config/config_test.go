@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rampgauge/rampgauge/alerts"
 	"github.com/rampgauge/rampgauge/consumer/event"
 )
 
@@ -111,7 +112,12 @@ func TestDefaults(t *testing.T) {
 		State:  State{Dir: "./rampgauge-data", Checkpoint: Checkpoint{Interval: 10 * time.Second}},
 		Web:    Web{Listen: "127.0.0.1:8080"},
 		Alerts: Alerts{Mode: "direct", FalseAlarmsPerMonth: 0.1},
-		Log:    Log{Level: "info", Format: "text"},
+		Gate: Gate{
+			MinConversions: 200, MinTime: time.Hour, MaxCalibrationShift: 0.1, MaxCandidateCalibrationShift: 0.1, MaxLogLossIncrease: 0.02,
+			MaxCoverageDrop: 0.02, MaxSuccessDrop: 0.002, MaxP99Increase: 0.2, MaxDataAge: 10 * time.Minute, MaxLag: 1_000_000,
+			RequireSampleRatio: true, RollbackOn: []alerts.Severity{alerts.Critical},
+		},
+		Log: Log{Level: "info", Format: "text"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

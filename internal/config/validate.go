@@ -30,6 +30,7 @@ func (d *decoder) validate(c *Config) {
 	d.join(&c.Join)
 	d.aggregation(&c.Aggregation)
 	d.experiments(c.Experiments)
+	d.gates(c)
 
 	d.require(c.State.Dir != "", "state.dir", "must not be empty")
 	d.require(c.State.MaxDisk == 0 || c.State.MaxDisk >= leastDisk, "state.max_disk",
