@@ -46,11 +46,8 @@ func (c *CandidateSums) estimateLogs(r *CandidateReading, e *CandidateEstimates)
 	n := c.WithReference.N
 	for i := range c.Clusters.pages {
 		p := &c.Clusters.pages[i]
-		weight := p.Pairs.Weight()
-		// Σr stands where conversions do in the calibration of winners.
-		ratios[i] = stats.Cell{Observed: p.Reference.Float(fixed.ClusterBits), Expected: p.Paired.Float(fixed.ClusterBits)}
-		abs[i] = stats.MeanCell{Weight: weight, Sum: p.AbsLog.Float(fixed.LogBits)}
-		bias[i] = stats.MeanCell{Weight: weight, Sum: p.Log.Float(fixed.LogBits)}
+		ratios[i], abs[i] = p.ratio(), p.absLog()
+		bias[i] = stats.MeanCell{Weight: p.Pairs.Weight(), Sum: p.Log.Float(fixed.LogBits)}
 	}
 	clusters := len(c.Clusters.pages)
 	q, ok := stats.SumRatio(ratios[:clusters], n, intervalLevel, stats.SmallSample)
@@ -62,4 +59,14 @@ func (c *CandidateSums) estimateLogs(r *CandidateReading, e *CandidateEstimates)
 	e.LogMAE = about(mean, r.LogMAE)
 	mean, _ = stats.ClusteredMean(bias[:clusters], n, intervalLevel, stats.SmallSample)
 	e.LogBias = about(mean, r.LogBias)
+}
+
+// ratio is a bucket's Σr over Σp: Σr stands where conversions do in the
+// calibration of winners.
+func (c *CandidateCluster) ratio() stats.Cell {
+	return stats.Cell{Observed: c.Reference.Float(fixed.ClusterBits), Expected: c.Paired.Float(fixed.ClusterBits)}
+}
+
+func (c *CandidateCluster) absLog() stats.MeanCell {
+	return stats.MeanCell{Weight: c.Pairs.Weight(), Sum: c.AbsLog.Float(fixed.LogBits)}
 }

@@ -14,20 +14,32 @@ type clusterSums struct {
 
 func (w *WinnerSums) clusterSums() clusterSums {
 	n := len(w.Clusters.pages)
-	c := clusterSums{ratios: make([]stats.Cell, n), losses: make([]stats.LossSums, n), phi: 1}
+	c := clusterSums{ratios: make([]stats.Cell, n), losses: make([]stats.LossSums, n)}
 	for i := range w.Clusters.pages {
 		p := &w.Clusters.pages[i]
 		labels := p.Labels.Weight()
-		c.ratios[i] = stats.Cell{Observed: labels, Expected: p.Prediction.Float(fixed.ClusterBits)}
+		c.ratios[i] = p.ratio()
 		c.losses[i] = stats.LossSums{
 			N: p.All.N, Weight: p.All.Weight(), Observed: labels,
 			Loss: p.Loss.Float(fixed.ClusterBits), Brier: p.Squares.Float(fixed.ClusterBits),
 		}
 	}
-	if v, ok := stats.LogRatioVariance(c.ratios, stats.SmallSample); ok {
-		c.phi = max(1, v*w.Labels.Weight())
-	}
+	c.phi = designEffect(c.ratios, w.Labels.Weight())
 	return c
+}
+
+// ratio is what a bucket's winners brought, and what they were to bring.
+func (c *WinnerCluster) ratio() stats.Cell {
+	return stats.Cell{Observed: c.Labels.Weight(), Expected: c.Prediction.Float(fixed.ClusterBits)}
+}
+
+// designEffect is by how much clusters raise the variance of a number of labels,
+// at least 1.
+func designEffect(ratios []stats.Cell, labels float64) float64 {
+	if v, ok := stats.LogRatioVariance(ratios, stats.SmallSample); ok {
+		return max(1, v*labels)
+	}
+	return 1
 }
 
 func (w *WinnerSums) estimates(r *WinnerReading, curves *Curves) WinnerEstimates {

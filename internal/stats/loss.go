@@ -136,8 +136,30 @@ func (c *MeanCell) Add(o MeanCell) {
 // It is undefined without weight, and low_data with a value only in a single
 // cluster.
 func ClusteredMean(cells []MeanCell, n int64, level float64, correction Correction) (Estimate, bool) {
+	m, v, clusters, ok := meanAndVariance(cells, correction)
+	if !ok {
+		return undefined(n, Undefined)
+	}
+	if clusters < 2 {
+		return estimate(m, -inf, inf, n, LowData)
+	}
+	half := correction.quantile(level, clusters) * math.Sqrt(v)
+	return estimate(m, m-half, m+half, n, OK)
+}
+
+// MeanVariance is the variance of the mean of ClusteredMean. Not ok without weight
+// and in a single cluster.
+func MeanVariance(cells []MeanCell, correction Correction) (float64, bool) {
+	_, v, clusters, ok := meanAndVariance(cells, correction)
+	if !ok || clusters < 2 {
+		return 0, false
+	}
+	return checked(v, v)
+}
+
+// meanAndVariance has no variance below two clusters.
+func meanAndVariance(cells []MeanCell, correction Correction) (m, v float64, clusters int, ok bool) {
 	var weight, sum float64
-	clusters := 0
 	for _, c := range cells {
 		if c != (MeanCell{}) {
 			weight += c.Weight
@@ -145,20 +167,18 @@ func ClusteredMean(cells []MeanCell, n int64, level float64, correction Correcti
 			clusters++
 		}
 	}
-	m, ok := Ratio(sum, weight)
+	m, ok = Ratio(sum, weight)
 	if !ok || weight < 0 {
-		return undefined(n, Undefined)
+		return 0, 0, clusters, false
 	}
 	if clusters < 2 {
-		return estimate(m, -inf, inf, n, LowData)
+		return m, 0, clusters, true
 	}
-	v := 0.0
 	for _, c := range cells {
 		r := c.Sum/weight - m*(c.Weight/weight)
 		v += r * r
 	}
-	half := correction.quantile(level, clusters) * math.Sqrt(v*correction.factor(clusters))
-	return estimate(m, m-half, m+half, n, OK)
+	return m, v * correction.factor(clusters), clusters, true
 }
 
 // ClusteredLoss is ClusteredMean for values that are not negative, with
