@@ -96,6 +96,8 @@ const (
 	// stalled is how long a process may stand still until it asks whether what was
 	// its own still is: well below the session after which the group goes on.
 	stalled = 5 * time.Second
+	// ackPatience is how long the outbox is held up until a delivery is on the topic.
+	ackPatience = time.Second
 	// flushPatience is how long a state given away is waited for to be written.
 	flushPatience = 2 * time.Second
 )

@@ -94,9 +94,11 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 }
 
 // Delivered marks a notification as delivered for good, stores that and
-// publishes it. One of an experiment that is not owned here any more is
-// ignored: its owner delivers it again, under the same key. One of an
-// experiment whose state is not loaded yet is kept in mind.
+// publishes it. It returns once the topic has it, so that a next owner does not
+// repeat more than one delivery, but does not wait long for a topic that is
+// away. One of an experiment that is not owned here any more is ignored: its
+// owner delivers it again, under the same key. One of an experiment whose state
+// is not loaded yet is kept in mind.
 func (r *Runner) Delivered(n alerts.Notification) error {
 	r.mu.Lock()
 	u := r.units[n.Experiment]
@@ -107,12 +109,19 @@ func (r *Runner) Delivered(n alerts.Notification) error {
 	}
 	r.mu.Unlock()
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.engine.Delivered(n.Sequence)
 	u.urgent = true
-	if err := r.save(u); err != nil && !errors.Is(err, errGiven) {
+	err := r.save(u)
+	u.mu.Unlock()
+	if errors.Is(err, errGiven) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("alerts: experiment %q: notification %d is delivered: %w", n.Experiment, n.Sequence, err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), ackPatience)
+	defer cancel()
+	_ = r.o.Log.Flush(ctx) // the topic says by itself what it is missing
 	return nil
 }
 
