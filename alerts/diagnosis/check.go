@@ -25,8 +25,8 @@ type Check struct {
 	Subject string // the feature family or tower
 	// Value has limits that hold at all looks together, where it is an estimate.
 	Value   stats.Estimate
-	Limit   float64
-	Status  string // of the estimate
+	Limit   float64 // 0: none
+	Status  string  // of the estimate
 	Verdict Verdict
 }
 
@@ -43,7 +43,7 @@ type checkJSON struct {
 }
 
 // MarshalJSON writes {"name", "subject", "value", "low", "high", "limit", "n",
-// "status", "verdict"}; what is not known, and the limit of what is only shown, is null.
+// "status", "verdict"}; what is not known is null, and the limit where there is none.
 func (c Check) MarshalJSON() ([]byte, error) {
 	j := checkJSON{Name: c.Name, Subject: c.Subject, N: c.Value.N, Status: c.Status, Verdict: c.Verdict}
 	for _, part := range []struct {
@@ -52,9 +52,9 @@ func (c Check) MarshalJSON() ([]byte, error) {
 		known bool
 	}{
 		{&j.Value, c.Value.Value, c.Value.HasValue()}, {&j.Low, c.Value.Low, c.Value.HasLow()}, {&j.High, c.Value.High, c.Value.HasHigh()},
-		{&j.Limit, c.Limit, c.Verdict != Shown},
+		{&j.Limit, c.Limit, c.Verdict != Shown && c.Limit != 0},
 	} {
-		if part.known {
+		if part.known && !math.IsNaN(part.from) && !math.IsInf(part.from, 0) {
 			*part.to = &part.from
 		}
 	}
@@ -126,7 +126,7 @@ func mapped(e stats.Estimate, f func(float64) float64) stats.Estimate {
 // negated is −e: a difference the other way round.
 func negated(e stats.Estimate) stats.Estimate {
 	out := e
-	out.Value, out.Low, out.High = -e.Value, -e.High, -e.Low
+	out.Value, out.Low, out.High = 0-e.Value, 0-e.High, 0-e.Low // no −0
 	out.Known = e.Known & stats.KnownValue
 	if e.HasHigh() {
 		out.Known |= stats.KnownLow

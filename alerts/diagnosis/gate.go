@@ -143,7 +143,7 @@ const sampleRatioName = "sample_ratio"
 // arms cannot be compared.
 func (f *findings) sampleRatio(e *Evidence, a *Arm, g *Guardrails) (unequal bool) {
 	c := Check{Name: sampleRatioName, Verdict: Undecided, Status: "undefined"}
-	why := "no rule about it is in force here"
+	why := "no alert rule about it is in force here; where records carry no units, set gate.require_sample_ratio to false"
 	for i := range e.Alerts {
 		l := &e.Alerts[i]
 		if !isSampleRatio(l) || !about(e, a, l) || l.Experiment != e.Experiment {

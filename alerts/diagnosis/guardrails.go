@@ -30,24 +30,25 @@ func (f *findings) service(e *Evidence, a *Arm, g *Guardrails) {
 	}
 }
 
-// age is that of the older of both arms' newest auctions.
+// age is that of the older of both arms' newest auctions, counted from the step
+// where there is none since.
 func (f *findings) age(e *Evidence, a *Arm, g *Guardrails) {
 	name, newest := a.Name, a.NewestMs
 	if a.ControlNewestMs < newest {
 		name, newest = e.Control, a.ControlNewestMs
 	}
-	limit := g.MaxDataAge.Seconds()
-	if newest == 0 {
-		f.checks = append(f.checks, Check{Name: "data_age", Limit: limit, Status: stats.Undefined.String(), Verdict: Undecided})
-		f.add(Hold, fmt.Sprintf("data age: no auction of arm %s has come since arm %s is at %s %%", name, a.Name, percent(a.RampPercent)))
-		return
+	since := max(0, e.Now.Sub(time.UnixMilli(max(newest, a.SinceMs))))
+	c := measured("data_age", since.Seconds(), g.MaxDataAge.Seconds(), since <= g.MaxDataAge)
+	switch {
+	case c.Verdict == Fail && newest == 0:
+		f.add(Hold, fmt.Sprintf("data age: no auction of arm %s has come since arm %s is at %s %%, for %s, of %s allowed", name, a.Name, percent(a.RampPercent), duration(since), duration(g.MaxDataAge)))
+	case c.Verdict == Fail:
+		f.add(Hold, fmt.Sprintf("data age: the newest auction of arm %s is %s old, of %s allowed", name, duration(since), duration(g.MaxDataAge)))
+	case newest == 0:
+		c.Verdict = Undecided
+		f.add(Wait, fmt.Sprintf("data age: no auction of arm %s is counted yet since arm %s is at %s %%", name, a.Name, percent(a.RampPercent)))
 	}
-	age := max(0, e.Now.Sub(time.UnixMilli(newest)))
-	c := measured("data_age", age.Seconds(), limit, age <= g.MaxDataAge)
 	f.checks = append(f.checks, c)
-	if c.Verdict == Fail {
-		f.add(Hold, fmt.Sprintf("data age: the newest auction of arm %s is %s old, of %s allowed", name, duration(age), duration(g.MaxDataAge)))
-	}
 }
 
 // measured is a check of a number without error.
@@ -65,10 +66,12 @@ func (f *findings) amounts(a *Arm, g *Guardrails) {
 	if g.MinTime > 0 {
 		at := elapsed(a)
 		c := measured("time", at.Seconds(), g.MinTime.Seconds(), at >= g.MinTime)
+		text := fmt.Sprintf("time: %s at %s %%, of %s", duration(at), percent(a.RampPercent), duration(g.MinTime))
 		if c.Verdict == Fail {
 			c.Verdict = Undecided
+			text += "; " + duration(g.MinTime-at) + " more"
 		}
-		f.check(c, fmt.Sprintf("time: %s at %s %%, of %s; %s more", duration(at), percent(a.RampPercent), duration(g.MinTime), duration(g.MinTime-at)))
+		f.check(c, text)
 	}
 	if g.MinConversions > 0 {
 		for _, arm := range []struct {

@@ -21,6 +21,10 @@ func (g *guard) reason(v Verdict, a *Arm) string {
 	}
 	b.WriteString(": ")
 	e := g.value
+	if !e.HasValue() && g.subject != "" && e.Status == stats.Undefined {
+		fmt.Fprintf(&b, "cannot be compared: one of both arms lacks it (%s %s)", whole(float64(e.N)), g.unit)
+		return b.String()
+	}
 	if !e.HasValue() {
 		fmt.Fprintf(&b, "not known yet (%s; %s %s)", e.Status, whole(float64(e.N)), g.unit)
 		b.WriteString(g.planned(a))
