@@ -111,9 +111,9 @@ type cohortSums struct {
 	labels     int64
 }
 
-// close adds winners of which a bucket of delays has closed. The last one has all
-// that the buckets beyond it have: a conversion counts up to the attribution window.
-func (c *incrementCell) close(types []TypeSums, bucket int, last bool) {
+// close adds winners of which a bucket of delays has closed. Beyond the last there
+// are none: a conversion counts up to the attribution window.
+func (c *incrementCell) close(types []TypeSums, bucket int) {
 	for i := range types {
 		t := &types[i]
 		k := 0
@@ -127,13 +127,7 @@ func (c *incrementCell) close(types []TypeSums, bucket int, last bool) {
 		to.all.add(t.All)
 		to.prediction = to.prediction.Add(t.Prediction)
 		for d := range t.Delays {
-			counts := t.Delays[d].Counts[bucket : bucket+1]
-			if last {
-				counts = t.Delays[d].Counts[bucket:]
-			}
-			for _, n := range counts {
-				to.labels += n
-			}
+			to.labels += t.Delays[d].Counts[bucket]
 		}
 	}
 }

@@ -260,7 +260,7 @@ func (b *incrementBuilder) build(curves *Curves) *Increment {
 func (b *incrementBuilder) take(r *incrementRef) {
 	c := &b.cells[r.cell]
 	if r.bucket >= 0 {
-		c.close(r.packed.types, int(r.bucket), r.last)
+		c.close(r.packed.types, int(r.bucket))
 		if r.last {
 			r.packed.unpack(&b.scratch)
 			if c.complete == nil {

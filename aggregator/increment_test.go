@@ -139,6 +139,7 @@ type stepper struct {
 	moments []moment
 	next    int
 	through int64
+	lags    bool // the second source hears of no time but that of its own records
 }
 
 // until tells the sources all that happens up to ms, and publishes it.
@@ -147,7 +148,9 @@ func (s *stepper) until(ms int64) {
 		s.moments[s.next].apply(s.s.partitions[s.moments[s.next].of.source])
 	}
 	for i, p := range s.s.partitions {
-		p.Observe(ms)
+		if i == 0 || !s.lags {
+			p.Observe(ms)
+		}
 		s.s.flush(i)
 	}
 }
@@ -219,7 +222,7 @@ func TestLateIncrementsHaveNothingTwice(t *testing.T) {
 		r := newRand(seed)
 		all, moments := workload(r, 40, o.AttributionWindow)
 		begin := floorTo(start, 10_000)
-		s := &stepper{s: newSources(o, 2), moments: moments, through: begin}
+		s := &stepper{s: newSources(o, 2), moments: moments, through: begin, lags: seed%2 == 0}
 		newest := begin
 		expected, labels, pauses := map[int64]fixed.Int128{}, int64(0), 0
 		auctions := int64(0)
@@ -303,5 +306,42 @@ func TestCohortsMature(t *testing.T) {
 func TestIncrementOfNothing(t *testing.T) {
 	if _, err := newSources(incrementOptions(), 1).merged.Increment("x", 0, 10_000); !errors.Is(err, ErrUnknownExperiment) {
 		t.Errorf("got %v, want %v", err, ErrUnknownExperiment)
+	}
+}
+
+// The ramp of an arm is the one that most of its auctions had, and while it has
+// none the one that it had last.
+func TestIncrementRamp(t *testing.T) {
+	begin := floorTo(start, 60_000)
+	s := newSources(incrementOptions(), 1)
+	p := s.partitions[0]
+	auctionAt := func(ms int64, ramp float64, n int) {
+		for i := range n {
+			e := ordinaryAuction(event.Candidates{})
+			e.EventTimeMs = ms + int64(i)
+			e.Assignments[0].RampPercent = ramp
+			p.Observe(e.EventTimeMs)
+			p.Candidates(p.Route(e), e, 0, true)
+		}
+	}
+	auctionAt(begin, 20, 5)
+	auctionAt(begin+10_000, 20, 3)
+	auctionAt(begin+12_000, 70, 2)
+	auctionAt(begin+20_000, 20, 1)
+	auctionAt(begin+22_000, 70, 6)
+	e := ordinaryAuction(event.Candidates{})
+	e.Assignments[0].RampPercent = 20
+	w := Winner{Route: p.Route(e), TimeMs: begin + 31_000, Prediction: 0.5, Weight: 1, Families: -1, OptTypes: -1}
+	p.Winner(&w) // of an auction before the step
+	p.Observe(begin + 60_000)
+	s.flush(0)
+	for i, want := range []float64{20, 20, 70, 70} {
+		in, err := s.merged.Increment("x", begin+int64(i)*10_000, begin+int64(i+1)*10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(in.Cells) != 1 || in.Cells[0].RampPercent != want {
+			t.Errorf("window %d: got %+v, want one cell at %v", i, in.Cells, want)
+		}
 	}
 }

@@ -32,17 +32,18 @@ func TestUnitsAreAFunctionOfTheSet(t *testing.T) {
 		var units []uint64
 		population := pick(r, 5, 63, 64, 65, 300, 1_000_000)
 		span := pick(r, int64(5_000), 600_000, 3*3_600_000)
-		for range 1 + r.IntN(500) {
+		commits, among := pick(r, 50, 1000), pick(r, 1, 3) // about so many auctions apart; sources
+		for range 1 + r.IntN(1500) {
 			e := ordinaryAuction(event.Candidates{})
 			e.EventTimeMs = start + r.Int64N(span)
 			e.UnitID = r.Uint64N(uint64(population))
 			e.Dimensions = []event.Dimension{{Key: []byte("surface"), Value: []byte("home")}}
 			units = append(units, e.UnitID)
-			p := s.partitions[r.IntN(3)]
+			p := s.partitions[r.IntN(among)]
 			p.Observe(e.EventTimeMs)
 			p.Candidates(p.Route(e), e, 0, r.IntN(2) == 0)
-			if r.IntN(50) == 0 {
-				s.flush(r.IntN(3))
+			if r.IntN(commits) == 0 {
+				s.flush(r.IntN(among))
 			}
 		}
 		s.settle()
