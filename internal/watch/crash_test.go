@@ -18,13 +18,15 @@ func TestCrashAtAnyWrite(t *testing.T) {
 				"y": {changes: []int64{at(32)}},
 			})
 			w.cutAt, w.cutAfter = cutAt, after
+			w.receiver.strict = true
 			i := w.instance("a")
 			for _, e := range w.names {
 				w.assign(e, i)
 			}
 			i.learn()
-			for range 120 {
+			for second := range 120 {
 				w.pass()
+				i.full = second/4%5 == 1 // what is not stored is not told
 				if i.run() {
 					for _, e := range w.names { // a new member of the group
 						w.assign(e, i)
@@ -112,10 +114,16 @@ func moves(t *testing.T, seed uint64) {
 			case 6:
 				i := instances[rnd.IntN(2)]
 				i.box.full = !i.box.full
-				w.note("the disk of %s is full: %v", i.name, i.box.full)
+				w.note("the disk of %s takes no notifications: %v", i.name, i.box.full)
+			case 7:
+				i := instances[rnd.IntN(2)]
+				i.full = !i.full
+				w.note("the disk of %s takes no states: %v", i.name, i.full)
 			}
 		default:
-			instances[0].box.full, instances[1].box.full = false, false
+			for _, i := range instances {
+				i.full, i.box.full = false, false
+			}
 		}
 		for _, i := range instances {
 			if deaf[i]--; deaf[i] < 0 {

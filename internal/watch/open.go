@@ -36,12 +36,6 @@ func (r *Runner) open(ctx context.Context, names []string) {
 		delete(r.since, name)
 		r.mu.Lock()
 		r.units[name] = u
-		u.mu.Lock()
-		for _, sequence := range r.early[name] { // some may have come meanwhile
-			u.engine.Delivered(sequence)
-		}
-		u.mu.Unlock()
-		delete(r.early, name)
 		r.mu.Unlock()
 	}
 }
@@ -73,15 +67,7 @@ func (r *Runner) load(ctx context.Context, name string, settled bool) (*unit, er
 			return nil, fmt.Errorf("state %s: %w", v, err)
 		}
 	}
-	if u.throughMs = u.engine.ThroughMs(); u.throughMs == 0 {
-		u.throughMs = max(0, r.o.Health(name).NewestMs-lookback.Milliseconds())
-	}
-	r.mu.Lock()
-	for _, sequence := range r.early[name] {
-		u.engine.Delivered(sequence)
-	}
-	r.mu.Unlock()
-	u.owed = u.engine.Undelivered()
+	u.throughMs, u.owed = u.engine.ThroughMs(), u.engine.Undelivered()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	// Stored and published at once, so that whoever had it before learns of us.
@@ -125,12 +111,15 @@ func (r *Runner) save(u *unit) error {
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	v := alertlog.Version{Epoch: u.epoch, Sequence: u.version.Sequence + 1}
-	if err := r.o.Store.Save(u.name, v, state); err != nil {
+	u.version = alertlog.Version{Epoch: u.epoch, Sequence: u.version.Sequence + 1}
+	u.savedAt = r.o.Now()
+	err = r.o.Store.Save(u.name, u.version, state)
+	// The topic has to know of what was delivered even if the disk is full.
+	r.o.Log.Put(u.name, u.version, state)
+	if err != nil {
 		return fmt.Errorf("state is not stored, so that nobody is told: %w", err)
 	}
-	u.version, u.savedAt, u.urgent = v, r.o.Now(), false
-	r.o.Log.Put(u.name, v, state)
+	u.urgent = false
 	return nil
 }
 

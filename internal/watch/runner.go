@@ -28,8 +28,9 @@ type Engine interface {
 
 // Windows has what the engines judge.
 type Windows interface {
-	// Complete returns the first window that begins at or after throughMs and is
-	// complete, event time [fromMs, toMs); ok is false while there is none.
+	// Complete returns the first window that begins at or after throughMs, event
+	// time [fromMs, toMs), of 0 the first that there is; ok says whether it is there
+	// and complete.
 	Complete(experiment string, throughMs int64) (fromMs, toMs int64, ok bool)
 	// Window is what a stretch of event time has added.
 	Window(experiment string, fromMs, toMs int64) (*alerts.Window, error)
@@ -110,9 +111,8 @@ type Runner struct {
 
 	mu     sync.Mutex
 	units  map[string]*unit
-	others map[string]shown    // what the log's states say, by experiment
-	early  map[string][]uint64 // what was delivered before its unit was open
-	ended  time.Time           // of the last turn
+	others map[string]shown // what the log's states say, by experiment
+	ended  time.Time        // of the last turn
 
 	// Of Run's goroutine.
 	since    map[string]time.Time // when experiments became ours that have no unit yet
@@ -134,7 +134,7 @@ func NewRunner(o RunnerOptions) *Runner {
 		o.Logger = slog.Default()
 	}
 	return &Runner{
-		o: o, log: o.Logger, units: map[string]*unit{}, others: map[string]shown{}, early: map[string][]uint64{},
+		o: o, log: o.Logger, units: map[string]*unit{}, others: map[string]shown{},
 		since: map[string]time.Time{}, problems: map[problem]string{},
 	}
 }
@@ -193,9 +193,6 @@ func (r *Runner) follow(ctx context.Context) {
 	}
 	r.release(ctx, lost)
 	maps.DeleteFunc(r.since, func(name string, _ time.Time) bool { return !owned[name] })
-	r.mu.Lock()
-	maps.DeleteFunc(r.early, func(name string, _ []uint64) bool { return !owned[name] })
-	r.mu.Unlock()
 	var opening []string
 	for name := range owned {
 		if r.unit(name) == nil {

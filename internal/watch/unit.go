@@ -34,6 +34,10 @@ type unit struct {
 // step takes the next window of an experiment; false when there is none.
 func (r *Runner) step(u *unit) bool {
 	from, to, ok := r.o.Windows.Complete(u.name, u.throughMs)
+	if u.throughMs == 0 && from > 0 { // not more than a little of what was before us
+		u.throughMs = max(from, r.o.Health(u.name).NewestMs-lookback.Milliseconds())
+		from, to, ok = r.o.Windows.Complete(u.name, u.throughMs)
+	}
 	if !ok || to <= u.throughMs {
 		return false
 	}
@@ -96,18 +100,14 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 // Delivered marks a notification as delivered for good, stores that and
 // publishes it. It returns once the topic has it, so that a next owner does not
 // repeat more than one delivery, but does not wait long for a topic that is
-// away. One of an experiment that is not owned here any more is ignored: its
-// owner delivers it again, under the same key. One of an experiment whose state
-// is not loaded yet is kept in mind.
+// away. One of an experiment that has no engine here is ignored: whoever loads
+// its state hands it to an outbox again, which knows it or delivers it under the
+// same key.
 func (r *Runner) Delivered(n alerts.Notification) error {
-	r.mu.Lock()
-	u := r.units[n.Experiment]
+	u := r.unit(n.Experiment)
 	if u == nil {
-		r.early[n.Experiment] = append(r.early[n.Experiment], n.Sequence)
-		r.mu.Unlock()
 		return nil
 	}
-	r.mu.Unlock()
 	u.mu.Lock()
 	u.engine.Delivered(n.Sequence)
 	u.urgent = true

@@ -25,10 +25,10 @@ type script struct {
 
 // fakeEngine follows a script.
 type fakeEngine struct {
-	script   *script
-	opts     alerts.Options
-	restored bool
-	State_   fakeState
+	w      *world
+	script *script
+	opts   alerts.Options
+	state  fakeState
 }
 
 type fakeState struct {
@@ -41,47 +41,47 @@ type fakeState struct {
 }
 
 func (e *fakeEngine) Reconfigure(o alerts.Options)       { e.opts = o }
-func (e *fakeEngine) State() ([]byte, error)             { return json.Marshal(e.State_) }
-func (e *fakeEngine) Restore(b []byte) error             { e.restored = true; return json.Unmarshal(b, &e.State_) }
-func (e *fakeEngine) Undelivered() []alerts.Notification { return slices.Clone(e.State_.Waiting) }
-func (e *fakeEngine) ThroughMs() int64                   { return e.State_.ThroughMs }
+func (e *fakeEngine) State() ([]byte, error)             { return json.Marshal(e.state) }
+func (e *fakeEngine) Restore(b []byte) error             { return json.Unmarshal(b, &e.state) }
+func (e *fakeEngine) Undelivered() []alerts.Notification { return slices.Clone(e.state.Waiting) }
+func (e *fakeEngine) ThroughMs() int64                   { return e.state.ThroughMs }
 
 func (e *fakeEngine) Delivered(sequence uint64) {
-	e.State_.Waiting = slices.DeleteFunc(e.State_.Waiting, func(n alerts.Notification) bool { return n.Sequence == sequence })
+	e.state.Waiting = slices.DeleteFunc(e.state.Waiting, func(n alerts.Notification) bool { return n.Sequence == sequence })
 }
 
 func (e *fakeEngine) Alerts() []alerts.Alert {
 	phase := alerts.Inactive
-	if e.State_.Firing > 0 {
+	if e.state.Firing > 0 {
 		phase = alerts.Firing
 	}
 	return []alerts.Alert{{Key: alerts.Key(e.opts.Experiment, "", "breach", ""), Experiment: e.opts.Experiment, Phase: phase, Summary: e.opts.Owner}}
 }
 
 func (e *fakeEngine) Tick(time.Time, alerts.Health) []alerts.Notification {
-	e.State_.Ticks++
+	e.state.Ticks++
 	return nil
 }
 
 func (e *fakeEngine) Step(w *alerts.Window, _ time.Time) (out []alerts.Notification) {
-	if w.StartMs < e.State_.ThroughMs {
-		panic(fmt.Sprintf("window from %d after one to %d", w.StartMs, e.State_.ThroughMs))
+	if w.StartMs < e.state.ThroughMs {
+		panic(fmt.Sprintf("window from %d after one to %d", w.StartMs, e.state.ThroughMs))
 	}
-	e.State_.ThroughMs = w.EndMs
-	e.State_.WindowsSeen++
+	e.state.ThroughMs = w.EndMs
+	e.state.WindowsSeen++
 	tell := func(a alerts.Action, name string) {
-		e.State_.Sequence++
-		n := alerts.Notification{Sequence: e.State_.Sequence, Action: a, Experiment: e.opts.Experiment, AtMs: w.EndMs, Key: name}
-		e.State_.Waiting, out = append(e.State_.Waiting, n), append(out, n)
+		e.state.Sequence++
+		n := alerts.Notification{Sequence: e.state.Sequence, Action: a, Experiment: e.opts.Experiment, AtMs: w.EndMs, Key: name, DecidedAt: e.w.now}
+		e.state.Waiting, out = append(e.state.Waiting, n), append(out, n)
 	}
 	key := alerts.Key(e.opts.Experiment, "", "breach", "")
 	for i, b := range e.script.breaches {
-		if b[0] < w.EndMs && w.EndMs <= b[1] && e.State_.Firing == 0 {
-			e.State_.Firing = i + 1
+		if b[0] < w.EndMs && w.EndMs <= b[1] && e.state.Firing == 0 {
+			e.state.Firing = i + 1
 			tell(alerts.Trigger, key)
 		}
-		if w.EndMs > b[1] && e.State_.Firing == i+1 {
-			e.State_.Firing = 0
+		if w.EndMs > b[1] && e.state.Firing == i+1 {
+			e.state.Firing = 0
 			tell(alerts.Resolve, key)
 		}
 	}
@@ -101,6 +101,7 @@ type receiver struct {
 	changes   map[string]bool
 	contents  map[string]string // of an experiment's sequence
 	renewed   []string          // what came again with another content
+	strict    bool              // the time of the decision is part of the content
 }
 
 func newReceiver() *receiver {
@@ -110,6 +111,9 @@ func newReceiver() *receiver {
 func (r *receiver) send(n alerts.Notification) {
 	id := fmt.Sprintf("%s#%d", n.Experiment, n.Sequence)
 	content := fmt.Sprintf("%s %s@%d", n.Action, n.Key, n.AtMs)
+	if r.strict {
+		content += fmt.Sprint(" decided at ", n.DecidedAt.UnixMilli())
+	}
 	if before, ok := r.contents[id]; ok && before != content {
 		r.renewed = append(r.renewed, fmt.Sprintf("%s: %s, then %s", id, before, content))
 	}
@@ -151,6 +155,7 @@ type instance struct {
 	name  string
 	store *Memory
 	box   *outbox
+	full  bool // its disk takes no state
 
 	*Runner
 	log     *fakeLog
@@ -229,7 +234,7 @@ func (i *instance) start() {
 		Ready:       func() bool { return true },
 		Engine:      func(e string) alerts.Options { return alerts.Options{Experiment: e, Owner: "team"} },
 		NewEngine: func(o alerts.Options) Engine {
-			e := &fakeEngine{opts: o, script: i.w.scripts[o.Experiment]}
+			e := &fakeEngine{w: i.w, opts: o, script: i.w.scripts[o.Experiment]}
 			i.engines[o.Experiment] = e
 			return e
 		},
@@ -264,7 +269,10 @@ func (i *instance) learn() {
 
 // Complete has windows of 10 s.
 func (w *world) Complete(_ string, throughMs int64) (fromMs, toMs int64, ok bool) {
-	from := max(throughMs, w.firstMs)
+	from := throughMs
+	if from == 0 {
+		from = w.firstMs
+	}
 	from = (from + 9999) / 10_000 * 10_000
 	return from, from + 10_000, from+10_000 <= w.newestMs
 }
@@ -292,6 +300,7 @@ func (i *instance) run() (died bool) {
 			panic(r)
 		}
 	}()
+	i.box.pump()
 	i.log.pump()
 	i.turn(context.Background())
 	i.log.pump()
