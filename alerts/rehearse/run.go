@@ -51,7 +51,7 @@ func Run(t Test) Result {
 			r.others(&t, told, e, elapsed)
 		}
 		for len(pending) > 0 && pending[0].At < elapsed+t.Pane {
-			r.check(pending[0], e.alerts())
+			r.check(&t, pending[0], e.alerts())
 			pending = pending[1:]
 		}
 	}
@@ -93,14 +93,18 @@ func (t *Test) health(i int, newest int64, now time.Time) alerts.Health {
 	return h
 }
 
-// names says whether an expectation is about an alert.
-func (x Expectation) names(rule, arm, subject string) bool {
+// names says whether an expectation is about an alert. One that names no arm,
+// as it is about the whole experiment, shows in control.
+func (t *Test) names(x Expectation, rule, arm, subject string) bool {
+	if arm == "" {
+		arm = t.Options.Control
+	}
 	return x.Rule == rule && (x.Arm == "" || x.Arm == arm) && (x.Subject == "" || x.Subject == subject)
 }
 
 // check looks how the alerts that x names stand. One that is as x says is enough,
 // but for inactive, which all of them have to be.
-func (r *Result) check(x Expectation, now []alerts.Alert) {
+func (r *Result) check(t *Test, x Expectation, now []alerts.Alert) {
 	var got []alerts.Alert
 	met, active := false, false
 	for _, a := range now {
@@ -108,7 +112,7 @@ func (r *Result) check(x Expectation, now []alerts.Alert) {
 			continue
 		}
 		got = append(got, a)
-		if !x.names(a.Rule, a.Arm, a.Subject) {
+		if !t.names(x, a.Rule, a.Arm, a.Subject) {
 			continue
 		}
 		met = met || a.Phase == x.Phase
@@ -118,14 +122,14 @@ func (r *Result) check(x Expectation, now []alerts.Alert) {
 		met = !active
 	}
 	if !met {
-		r.Failures = append(r.Failures, Failure{Line: x.Line, At: x.At.String(), Want: x.String(), Got: got})
+		r.Failures = append(r.Failures, Failure{Line: x.Line, At: short(x.At), Want: x.String(), Got: got})
 	}
 }
 
 // others reports what fires though no expectation names it.
 func (r *Result) others(t *Test, told []alerts.Notification, e engines, elapsed time.Duration) {
 	for _, n := range told {
-		if n.Action != alerts.Trigger || slices.ContainsFunc(t.Expect, func(x Expectation) bool { return x.names(n.Rule, n.Arm, n.Subject) }) {
+		if n.Action != alerts.Trigger || slices.ContainsFunc(t.Expect, func(x Expectation) bool { return t.names(x, n.Rule, n.Arm, n.Subject) }) {
 			continue
 		}
 		var got []alerts.Alert
@@ -134,7 +138,7 @@ func (r *Result) others(t *Test, told []alerts.Notification, e engines, elapsed 
 				got = append(got, a)
 			}
 		}
-		r.Failures = append(r.Failures, Failure{At: elapsed.String(), Want: "no other alert", Got: got})
+		r.Failures = append(r.Failures, Failure{At: short(elapsed), Want: "no other alert", Got: got})
 	}
 }
 

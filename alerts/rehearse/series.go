@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// maxPanes bounds what a series may expand to.
-const maxPanes = 100_000
+// Of a series: how many panes it may expand to, and its largest value, which keeps
+// counts of a whole story within 64 bits.
+const (
+	maxPanes = 100_000
+	maxValue = 1e12
+)
 
 // Series is a number for each pane. The zero value is one that was not given.
 type Series struct {
@@ -35,7 +39,7 @@ var (
 // ParseSeries reads values that are separated by blanks, one a pane: a number;
 // axn, which is a in n panes; a+bxn or a-bxn, which is a, a+b, a+2b and so on in n
 // panes; _ and _xn, no data in one or n panes. The last one holds from then on.
-// No value may be negative, and there are at most 100,000.
+// Values are 0 to 1e12, and there are at most 100,000.
 func ParseSeries(text string) (Series, error) {
 	var s Series
 	for _, token := range strings.Fields(text) {
@@ -63,8 +67,8 @@ func ParseSeries(text string) (Series, error) {
 				return Series{}, fmt.Errorf("%q has %s panes; want 1 to %d in a series", token, count, maxPanes)
 			}
 		}
-		if last := from + step*float64(n-1); last < 0 {
-			return Series{}, fmt.Errorf("%q falls to %g; want 0 or more", token, last)
+		if last := from + step*float64(n-1); !(0 <= last && max(from, last) <= maxValue) {
+			return Series{}, fmt.Errorf("%q goes from %g to %g; want 0 to %g", token, from, last, float64(maxValue))
 		}
 		for i := range n {
 			s.values = append(s.values, value{from + step*float64(i), known})

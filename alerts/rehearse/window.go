@@ -146,7 +146,7 @@ func (b *builder) winners(c *alerts.Cell, n Numbers, i int, winners float64) {
 		// all that makes winners differ is then whether they do.
 		odds := math.Log((1 - converting) / converting)
 		variance := converting * (1 - converting) * odds * odds
-		c.Means = append(c.Means, alerts.Mean{Metric: alerts.MetricLogLoss, Value: loss, Variance: variance / winners, N: int64(winners)})
+		c.Means = append(c.Means, alerts.Mean{Metric: alerts.MetricLogLoss, Value: loss, Variance: variance / winners, N: conversions})
 	}
 	if early, ok := n.Early.at(i); ok && conversions > 0 {
 		c.Delays = append(c.Delays, alerts.Delays{Stratum: "0", Early: b.whole(c, "early", early*float64(conversions)), All: conversions, DesignEffect: 1})

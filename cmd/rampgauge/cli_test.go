@@ -78,6 +78,9 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"healthcheck", "--server", "localhost:8080"}, `--server: "localhost:8080": want http://host:port`},
 		{[]string{"healthcheck", "--timeout", "soon"}, `--timeout: expected duration but got "soon"`},
 		{[]string{"check-config"}, `expected "<file>"`},
+		{[]string{"test"}, `expected "<file> ..."`},
+		{[]string{"test", "nowhere.yml"}, "nowhere.yml: no such file"},
+		{[]string{"test", "--output", "junit", bad}, `--output must be one of "text","json" but got "junit"`},
 	} {
 		code, stdout, stderr := rampgauge(t.Context(), tc.args...)
 		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||

@@ -66,7 +66,7 @@ var allowedImports = map[string]imports{
 		},
 	},
 	"cmd/rampgauge": {
-		code:  []string{"consumer/event", "internal/app", "internal/config", "internal/eventfile"},
+		code:  []string{"alerts/rehearse", "consumer/event", "internal/app", "internal/config", "internal/eventfile"},
 		tests: []string{"internal/kafkatest"},
 	},
 

@@ -71,9 +71,12 @@ type Rule struct {
 	// What the metric ought to be, for `against: level`. Calibrations: 1 where it is 0.
 	Level float64 `yaml:"level"`
 	// Least size of what is told of: relative, or a difference of shares, as the
-	// metric has it; for `against: limit` the limit. The test's null hypothesis is at
-	// most half of it.
+	// metric has it; for `against: limit` the limit.
 	Effect float64 `yaml:"effect"`
+	// What is put up with, in the units of `effect` and below it: the null hypothesis
+	// of the test, and where an alert can end. 0: half of `effect`. A default rule's
+	// own goes with its own effect.
+	Tolerance float64 `yaml:"tolerance"`
 	// `up`, `down` or `either`. Empty: the way that does harm.
 	Direction alerts.Direction `yaml:"direction"`
 	// How long evidence and effect must have held before the alert fires.
@@ -105,7 +108,7 @@ type Rule struct {
 // rule is r as package alerts has it.
 func (r Rule) rule() alerts.Rule {
 	return alerts.Rule{
-		Name: r.Name, Metric: r.Metric, Against: r.Against, Level: r.Level, Effect: r.Effect, Direction: r.Direction,
+		Name: r.Name, Metric: r.Metric, Against: r.Against, Level: r.Level, Effect: r.Effect, Tolerance: r.Tolerance, Direction: r.Direction,
 		For: r.For, KeepFiring: r.KeepFiringFor, Window: r.Window, MinEvents: r.MinEvents, Keys: r.Keys, Slices: r.Slices,
 		Severity: r.Severity, Summary: r.Summary, Runbook: r.Runbook, Disabled: r.Disabled,
 	}
@@ -114,7 +117,7 @@ func (r Rule) rule() alerts.Rule {
 // asRule is the inverse of Rule.rule.
 func asRule(r alerts.Rule) Rule {
 	return Rule{
-		Name: r.Name, Metric: r.Metric, Against: r.Against, Level: r.Level, Effect: r.Effect, Direction: r.Direction,
+		Name: r.Name, Metric: r.Metric, Against: r.Against, Level: r.Level, Effect: r.Effect, Tolerance: r.Tolerance, Direction: r.Direction,
 		For: r.For, KeepFiringFor: r.KeepFiring, Window: r.Window, MinEvents: r.MinEvents, Keys: r.Keys, Slices: r.Slices,
 		Severity: r.Severity, Summary: r.Summary, Runbook: r.Runbook, Disabled: r.Disabled,
 	}

@@ -22,6 +22,9 @@ func (d *decoder) presetRule(n *yaml.Node, r *Rule) {
 		}
 		if metric := d.peek(n, "metric"); metric == "" || metric == string(standard.Metric) {
 			*r = asRule(standard)
+			if d.peek(n, "effect") != "" {
+				r.Tolerance = 0
+			}
 		}
 	}
 }

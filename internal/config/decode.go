@@ -13,6 +13,8 @@ import (
 	goccy "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/parser"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rampgauge/rampgauge/alerts/rehearse"
 )
 
 // maxValues bounds what aliases may expand a document to.
@@ -149,6 +151,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	kind := v.Kind()
+	if v.Type() == reflect.TypeFor[rehearse.Series]() {
+		kind = reflect.String // it has a text form
+	}
 	if n.ShortTag() == "!!null" && kind != reflect.Struct && kind != reflect.Pointer {
 		d.add(path, "has no value; give one or leave the key out")
 		return

@@ -86,22 +86,31 @@ func LoadScenarios(path string) ([]rehearse.Test, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenarios: %w", err)
 	}
-	d := newDecoder(os.Environ())
-	f := scenarioFile{FalseAlarmsPerMonth: alerts.DefaultBudget().PerMonth}
+	return parseScenarios(data, os.Environ(), path, func(d *decoder, patterns []string) []string {
+		return d.matching(filepath.Dir(path), "rule_files", patterns)
+	})
+}
+
+// parseScenarios reads the content of the file at path; matching finds the rule
+// files that it names.
+func parseScenarios(data []byte, environ []string, path string, matching func(*decoder, []string) []string) ([]rehearse.Test, error) {
+	d := newDecoder(environ)
 	d.keys = nil // those of a configuration would be no help
+	f := scenarioFile{FalseAlarmsPerMonth: alerts.DefaultBudget().PerMonth}
 	d.document(data, reflect.ValueOf(&f).Elem())
 	var others Problems
 	if !d.bad[""] {
-		files := d.matching(filepath.Dir(path), "rule_files", f.RuleFiles)
 		d.rules(f.Rules, "rules", "", ruleNames{}, Aggregation{}, aggregationChecks{})
 		var fromFiles []Rule
-		fromFiles, others = d.ruleFiles(files, "rules", f.Rules, Aggregation{}, aggregationChecks{})
+		fromFiles, others = d.ruleFiles(matching(d, f.RuleFiles), "rules", f.Rules, Aggregation{}, aggregationChecks{})
 		rules := Alerts{Rules: f.Rules, FromFiles: fromFiles}.Effective()
 		d.require(0 < f.FalseAlarmsPerMonth && f.FalseAlarmsPerMonth < 1, "false_alarms_per_month",
 			"%g is out of range; want more than 0 and less than 1", f.FalseAlarmsPerMonth)
 		d.require(len(f.Tests) > 0, "tests", "has no test")
 		for i, s := range f.Tests {
-			d.scenario(fmt.Sprintf("tests[%d]", i), s, rules)
+			if p := fmt.Sprintf("tests[%d]", i); d.good(p) {
+				d.scenario(p, s, rules)
+			}
 		}
 		if len(d.problems) == 0 && len(others) == 0 {
 			return f.tests(d, rules), nil
@@ -174,6 +183,7 @@ func (d *decoder) scenario(p string, s scenario, rules []alerts.Rule) {
 	for _, name := range sortedKeys(s.Arms) {
 		a, path := s.Arms[name], p+".arms."+name
 		d.atMost(path+".ramp", a.Ramp, 100, "percent")
+		d.atMost(path+".units", a.Units, maxUnits, "number of units")
 		d.numbers(path, a.scenarioNumbers)
 		for _, slice := range sortedKeys(a.Slices) {
 			for pair := range strings.SplitSeq(slice, ",") {
@@ -196,6 +206,14 @@ func (d *decoder) scenario(p string, s scenario, rules []alerts.Rule) {
 }
 
 func (d *decoder) expect(p string, x scenarioExpect, s scenario, rules []string) {
+	if !d.good(p) {
+		return
+	}
+	for _, key := range []string{"at", "rule", "phase"} {
+		if _, given := d.at[p+"."+key]; !given {
+			d.require(false, p+"."+key, "is missing; an expectation needs at, rule and phase")
+		}
+	}
 	d.require(x.At > 0 && x.At <= maxStory, p+".at", "%s is out of range; want more than 0s, at most %s", formatDuration(x.At), formatDuration(maxStory))
 	text := fmt.Sprintf("%q is no rule", x.Rule)
 	if best, ok := nearest(x.Rule, rules, 3); ok {
@@ -212,8 +230,11 @@ func (d *decoder) expect(p string, x scenarioExpect, s scenario, rules []string)
 	d.oneOf(p+".phase", string(x.Phase), allowed...)
 }
 
-// maxStory is how long a story may be.
-const maxStory = 30 * 24 * time.Hour
+// Of a story: how long it may be, and how many units a pane may bring.
+const (
+	maxStory = 30 * 24 * time.Hour
+	maxUnits = 1e6
+)
 
 // atMost checks that a series stays within limit, which is one of a kind.
 func (d *decoder) atMost(path string, s rehearse.Series, limit float64, kind string) {
@@ -253,6 +274,9 @@ func (d *decoder) numbers(p string, n scenarioNumbers) {
 		{".log_loss", n.LogLoss.Given(), "winners and conversion_rate", n.Winners.Given() && n.Converting.Given()},
 		{".early_conversions", n.Early.Given(), "winners and conversion_rate", n.Winners.Given() && n.Converting.Given()},
 	} {
+		if !d.good(p+".auctions", p+".calls", p+".winners", p+".conversion_rate") {
+			break
+		}
 		d.require(!need.given || need.there, p+need.key, "needs %s beside it", need.needs)
 	}
 	d.require(n.Spread > 0, p+".spread", "%g is out of range; want more than 0", n.Spread)

@@ -223,7 +223,7 @@ func appendKeys(keys []Key, v reflect.Value, path string, overridable bool) []Ke
 			}
 			keys = appendKeys(append(keys, k), field, k.Path, overridable)
 		case kind == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
-			k.Kind = "list of sections"
+			k.Kind, k.Default = "list of sections", "[]"
 			e := reflect.New(f.Type.Elem()).Elem()
 			setDefaults(e)
 			keys = appendKeys(append(keys, k), e, k.Path+"[]", false)
