@@ -45,7 +45,7 @@ func TestCrashAtAnyWrite(t *testing.T) {
 // Two instances over one topic: experiments move, owners learn of it late or
 // stand still and wake up as zombies, die, lose the broker or the receiver.
 func TestOwnershipMoves(t *testing.T) {
-	seeds := 400
+	seeds := 250
 	if testing.Short() {
 		seeds = 50
 	}

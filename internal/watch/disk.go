@@ -42,7 +42,13 @@ func appendFile(b []byte, experiment string, v alertlog.Version, state []byte) [
 	b = binary.BigEndian.AppendUint64(b, v.Sequence)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(experiment)))
 	b = append(append(b, experiment...), state...)
-	binary.BigEndian.PutUint32(b[from+1:], crc32.Checksum(b[from+diskHeader:], castagnoli))
+	resum(b[from:])
+	return b
+}
+
+// resum writes the checksum of a file's content into it.
+func resum(b []byte) []byte {
+	binary.BigEndian.PutUint32(b[1:], crc32.Checksum(b[diskHeader:], castagnoli))
 	return b
 }
 

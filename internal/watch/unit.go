@@ -70,10 +70,10 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 	u.mu.Lock()
 	u.take(u.engine.Tick(now, health))
 	var err error
-	switch {
-	case u.urgent || now.Sub(u.savedAt) >= publishEvery:
+	due := u.urgent || now.Sub(u.savedAt) >= publishEvery
+	if due {
 		err = r.save(u)
-	case r.isFenced(u):
+	} else if r.isFenced(u) {
 		err = errGiven
 	}
 	u.mu.Unlock()
@@ -82,7 +82,10 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 		r.drop(u)
 		return
 	}
-	if r.report(u.name, "state", err); err != nil || len(u.owed) == 0 {
+	if due {
+		r.report(u.name, "state", err)
+	}
+	if err != nil || len(u.owed) == 0 {
 		return
 	}
 	// Since the turn began the process may have stood still.

@@ -179,6 +179,10 @@ type world struct {
 	instances []*instance
 	lines     bytes.Buffer
 
+	inWindow  func() // happens once, while a window is asked for
+	windowErr error
+	owners    string // of the experiments, by the configuration
+
 	writes   int // made
 	cutAt    int // the write to die at; 0: none
 	cutAfter bool
@@ -232,7 +236,7 @@ func (i *instance) start() {
 		Owned:       func(e string) bool { return i.owns[e] },
 		Claim:       i.claim,
 		Ready:       func() bool { return true },
-		Engine:      func(e string) alerts.Options { return alerts.Options{Experiment: e, Owner: "team"} },
+		Engine:      func(e string) alerts.Options { return alerts.Options{Experiment: e, Owner: i.w.owners} },
 		NewEngine: func(o alerts.Options) Engine {
 			e := &fakeEngine{w: i.w, opts: o, script: i.w.scripts[o.Experiment]}
 			i.engines[o.Experiment] = e
@@ -278,6 +282,13 @@ func (w *world) Complete(_ string, throughMs int64) (fromMs, toMs int64, ok bool
 }
 
 func (w *world) Window(_ string, fromMs, toMs int64) (*alerts.Window, error) {
+	if w.inWindow != nil {
+		w.inWindow()
+		w.inWindow = nil
+	}
+	if w.windowErr != nil {
+		return nil, w.windowErr
+	}
 	return &alerts.Window{StartMs: fromMs, EndMs: toMs}, nil
 }
 
