@@ -27,8 +27,9 @@ type Alerts struct {
 	// Who can be told. In the mode `direct` of the types pagerduty, slack and
 	// webhook, in the mode `alertmanager` of the type alertmanager alone.
 	Receivers []Receiver `yaml:"receivers"`
-	// Who is told of what: the first route that fits, and the ones after it as long
-	// as they say `continue`. Empty: everything goes to every receiver.
+	// Who is told of what: the first route that fits, and the next one that does if
+	// it says `continue`. What fits none goes to every receiver, so that a gap
+	// between routes hides nothing.
 	Routes []Route `yaml:"routes"`
 
 	// FromFiles are the rules of the rule files, as Load read them.
@@ -145,16 +146,24 @@ type PagerDuty struct {
 	URL string `yaml:"url"`
 	// Most requests a minute: 1 to 120, which is what PagerDuty takes.
 	RatePerMinute int `yaml:"rate_per_minute"`
+	// Whether steps of the ramp are sent as change events. Integrations of an event
+	// orchestration, whose keys begin with R, take none.
+	Changes bool `yaml:"changes"`
 }
 
 // defaultPagerDuty leaves room for whatever else uses the routing key.
-func defaultPagerDuty() PagerDuty { return PagerDuty{RatePerMinute: 55} }
+func defaultPagerDuty() PagerDuty { return PagerDuty{RatePerMinute: 55, Changes: true} }
 
 // Slack is one incoming webhook, which has its channel.
 type Slack struct {
 	// File with the webhook's URL, which is a secret.
 	WebhookURLFile string `yaml:"webhook_url_file,required"`
+	// Whether steps of the ramp are told.
+	Changes bool `yaml:"changes"`
 }
+
+// defaultSlack tells of steps of the ramp.
+func defaultSlack() Slack { return Slack{Changes: true} }
 
 // Webhook is a program that takes alerts in Alertmanager's form.
 type Webhook struct {
@@ -165,6 +174,12 @@ type Webhook struct {
 	// File with the key that messages are signed with, by HMAC-SHA256. Empty: no
 	// signature.
 	SecretFile string `yaml:"secret_file"`
+	// User to send with.
+	BasicAuth BasicAuth `yaml:"basic_auth"`
+	// File with a bearer token to send, instead of a user.
+	BearerTokenFile string `yaml:"bearer_token_file"`
+	// Whether steps of the ramp are sent too, in the same form.
+	Changes bool `yaml:"changes"`
 }
 
 // Alertmanager is a cluster of Alertmanagers: each of them is told everything.
@@ -173,6 +188,8 @@ type Alertmanager struct {
 	URLs []string `yaml:"urls,required"`
 	// User to send with.
 	BasicAuth BasicAuth `yaml:"basic_auth"`
+	// File with a bearer token to send, instead of a user.
+	BearerTokenFile string `yaml:"bearer_token_file"`
 }
 
 // BasicAuth is a user of HTTP basic authentication.
@@ -193,11 +210,12 @@ type Route struct {
 	Severity []alerts.Severity `yaml:"severity"`
 	// Name of the rule, `*` and `?` allowed.
 	Rule string `yaml:"rule"`
-	// Whether changes of the ramp (a step, a start, a stop) go this way as well as
-	// alerts. They have neither rule nor severity, so that those two do not bind them.
+	// Whether steps of the ramp (and starts and stops) go this way as well as alerts.
+	// They have neither rule nor severity, so that those two do not bind them. It is
+	// the receivers that say whether they are told of steps at all.
 	Changes bool `yaml:"changes"`
-	// Names of receivers. Empty: nobody is told.
-	Receivers []string `yaml:"receivers"`
+	// Names of receivers.
+	Receivers []string `yaml:"receivers,required"`
 	// Whether the routes after this one are tried as well.
 	Continue bool `yaml:"continue"`
 }

@@ -3,7 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -131,7 +131,8 @@ func (d *decoder) alerts(c *Config) {
 	}
 	d.distinct("alerts.rule_files", a.RuleFiles)
 	for i, pattern := range a.RuleFiles {
-		d.glob(fmt.Sprintf("alerts.rule_files[%d]", i), pattern)
+		_, err := filepath.Match(pattern, "")
+		d.require(err == nil, fmt.Sprintf("alerts.rule_files[%d]", i), "%q is not a pattern; want a name in which * and ? stand for anything", pattern)
 	}
 	d.receivers(a)
 	d.routes(a)
@@ -221,6 +222,7 @@ func (d *decoder) webhook(p string, w Webhook) {
 	if w.URL != "" {
 		d.webURL(p+".url", w.URL)
 	}
+	d.auth(p, w.BasicAuth, w.BearerTokenFile)
 }
 
 func (d *decoder) alertmanager(p string, a Alertmanager) {
@@ -229,11 +231,18 @@ func (d *decoder) alertmanager(p string, a Alertmanager) {
 		d.webURL(fmt.Sprintf("%s.urls[%d]", p, i), u)
 		d.require(!slices.Contains(a.URLs[:i], u), fmt.Sprintf("%s.urls[%d]", p, i), "is repeated")
 	}
-	auth := p + ".basic_auth"
-	if d.good(auth, auth+".username", auth+".password_file") {
-		d.require(a.BasicAuth.Username == "" || a.BasicAuth.PasswordFile != "", auth+".username", "needs password_file beside it")
-		d.require(a.BasicAuth.PasswordFile == "" || a.BasicAuth.Username != "", auth+".password_file", "needs username beside it")
+	d.auth(p, a.BasicAuth, a.BearerTokenFile)
+}
+
+// auth checks how the receiver at p says who it is.
+func (d *decoder) auth(p string, basic BasicAuth, tokenFile string) {
+	auth, token := p+".basic_auth", p+".bearer_token_file"
+	if !d.good(auth, auth+".username", auth+".password_file", token) {
+		return
 	}
+	d.require(basic.Username == "" || basic.PasswordFile != "", auth+".username", "needs password_file beside it")
+	d.require(basic.PasswordFile == "" || basic.Username != "", auth+".password_file", "needs username beside it")
+	d.require(tokenFile == "" || basic == (BasicAuth{}), token, "is given beside basic_auth; want one of them")
 }
 
 // webURL checks the address of a server. No message repeats it, as it may hold
@@ -245,11 +254,6 @@ func (d *decoder) webURL(path, s string) {
 	d.require(err != nil || u.User == nil, path, "has a user in it; secrets are read from files")
 }
 
-func (d *decoder) glob(p, pattern string) {
-	_, err := path.Match(pattern, "")
-	d.require(err == nil, p, "%q is not a pattern; want a name in which * and ? stand for anything", pattern)
-}
-
 func (d *decoder) routes(a *Alerts) {
 	var names []string
 	for _, r := range a.Receivers {
@@ -257,8 +261,9 @@ func (d *decoder) routes(a *Alerts) {
 	}
 	for i, r := range a.Routes {
 		p := fmt.Sprintf("alerts.routes[%d]", i)
-		d.glob(p+".experiment", r.Experiment)
-		d.glob(p+".rule", r.Rule)
+		if d.good(p, p+".receivers") {
+			d.require(len(r.Receivers) > 0, p+".receivers", "is missing; name who is told")
+		}
 		for j, s := range r.Severity {
 			d.oneOf(fmt.Sprintf("%s.severity[%d]", p, j), string(s), string(alerts.Critical), string(alerts.Warning), string(alerts.Info))
 		}

@@ -59,7 +59,13 @@ func TestBadFiles(t *testing.T) {
 			if !errors.As(err, &problems) || len(problems) == 0 {
 				t.Fatalf("got %v, want Problems", err)
 			}
-			golden(t, strings.TrimSuffix(path, ".yml")+".golden", problems.Error()+"\n")
+			text := problems.Error() + "\n"
+			golden(t, strings.TrimSuffix(path, ".yml")+".golden", text)
+			for _, secret := range []string{"secret@", "T0/", "12345678", "e93facc", `"secret"`} {
+				if strings.Contains(text, secret) {
+					t.Errorf("a message repeats what may be a secret, %s:\n%s", secret, text)
+				}
+			}
 		})
 	}
 }

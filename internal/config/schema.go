@@ -156,6 +156,8 @@ func setDefaults(v reflect.Value) {
 		*p = defaultExperiment()
 	case *PagerDuty:
 		*p = defaultPagerDuty()
+	case *Slack:
+		*p = defaultSlack()
 	case *Route:
 		*p = defaultRoute()
 	case *scenario:
