@@ -71,13 +71,30 @@ func meanOf(c *Cell, m Metric) (Mean, bool) {
 	return Mean{}, false
 }
 
-// proportion is a share with the variance of its clusters, of which half a one is
-// added so that none or all of a few is not taken for certain.
-func proportion(s Share) (q, v float64) {
+// proportion is a share by its clusters.
+type proportion struct{ k, n float64 }
+
+func proportionOf(s Share) proportion {
 	c := math.Min(s.Clusters, s.N)
-	q = s.K / s.N
-	smooth := (q*c + 0.5) / (c + 1)
-	return q, smooth * (1 - smooth) / c
+	return proportion{s.K / s.N * c, c}
+}
+
+func (p proportion) share() float64 { return p.k / p.n }
+
+// smooth is the share with half a cluster on either side, so that none or all of
+// a few is not taken for certain.
+func (p proportion) smooth() float64 { return (p.k + 0.5) / (p.n + 1) }
+
+// against compares p with a reference share that has a variance of its own. The
+// variance of p is that under no difference, which does not depend on what
+// happens to be in few clusters.
+func (p proportion) against(ref, variance float64) step {
+	pooled := (p.k + ref*p.n + 0.5) / (2*p.n + 1)
+	own := pooled * (1 - pooled) / p.n
+	return step{
+		ok: true, d: p.share() - ref, v: own + variance, n: p.n,
+		share: true, k: p.k, of: p.n, ref: ref, temper: 1 + variance/own,
+	}
 }
 
 // againstControl compares an arm's cell with the control's in one window.
@@ -94,9 +111,11 @@ func againstControl(i metricInfo, key string, arm, control *Cell, slow float64) 
 		if !okA || !okC || math.Min(a.Clusters, c.Clusters) < leastClusters {
 			return step{}
 		}
-		qa, va := proportion(a)
-		qc, vc := proportion(c)
-		return step{ok: true, d: qa - qc, v: va + vc, n: math.Min(a.Clusters, c.Clusters)}
+		p, ref := proportionOf(a), proportionOf(c)
+		both := proportion{p.k + ref.k, p.n + ref.n}.smooth()
+		st := p.against(ref.smooth(), both*(1-both)/ref.n)
+		st.n = math.Min(p.n, ref.n)
+		return st
 	case kindLogMean, kindMean:
 		a, okA := meanOf(arm, i.metric)
 		c, okC := meanOf(control, i.metric)
@@ -107,11 +126,12 @@ func againstControl(i metricInfo, key string, arm, control *Cell, slow float64) 
 		if i.kind == kindLogMean {
 			return step{ok: true, d: a.Value - c.Value, v: a.Variance + c.Variance, n: n}
 		}
-		if !(a.Value > 0) || !(c.Value > 0) {
+		if !(c.Value > 0) {
 			return step{}
 		}
-		// By the logarithm of the ratio, whose variance is that of the relative errors.
-		return step{ok: true, d: math.Log(a.Value / c.Value), v: a.Variance/(a.Value*a.Value) + c.Variance/(c.Value*c.Value), n: n}
+		// In units of the control's mean, and not by logarithms: means of few rare
+		// events are too far from certain for those.
+		return step{ok: true, d: a.Value/c.Value - 1, v: (a.Variance + c.Variance) / (c.Value * c.Value), n: n}
 	case kindCount:
 		return counts(i.metric, key, arm, control)
 	case kindQuantile:
@@ -174,10 +194,12 @@ func delays(arm, control *Cell) step {
 				continue
 			}
 			phi := math.Max(1, math.Max(a.DesignEffect, c.DesignEffect))
-			qa, va := proportion(Share{K: float64(a.Early), N: float64(a.All), Clusters: float64(a.All) / phi})
-			qc, vc := proportion(Share{K: float64(c.Early), N: float64(c.All), Clusters: float64(c.All) / phi})
-			num += (qa - qc) / (va + vc)
-			den += 1 / (va + vc)
+			p := proportion{float64(a.Early) / phi, float64(a.All) / phi}
+			ref := proportion{float64(c.Early) / phi, float64(c.All) / phi}
+			both := proportion{p.k + ref.k, p.n + ref.n}.smooth()
+			v := both * (1 - both) * (1/p.n + 1/ref.n)
+			num += (p.share() - ref.share()) / v
+			den += 1 / v
 			n += float64(min(a.All, c.All))
 		}
 	}
@@ -237,28 +259,33 @@ type memory struct {
 // unless it is frozen.
 func againstPast(i metricInfo, key string, arm *Cell, past *memory, windows float64, frozen bool) step {
 	var x, v, n float64
+	var p proportion
 	switch i.kind {
 	case kindShare:
 		s, ok := shareOf(arm, i.metric, key)
 		if !ok || s.Clusters < leastClusters {
 			return step{}
 		}
-		x, v = proportion(s)
-		n = s.Clusters
+		p = proportionOf(s)
+		x, v, n = p.share(), p.smooth()*(1-p.smooth())/p.n, p.n
 	default:
 		m, ok := meanOf(arm, i.metric)
 		if !ok {
 			return step{}
 		}
 		x, v, n = m.Value, m.Variance, float64(m.N)
-		if i.kind == kindMean {
-			if !(x > 0) {
-				return step{}
-			}
-			x, v = math.Log(x), v/(x*x)
-		}
 	}
 	st := step{ok: past.Windows >= leastPast, d: x - past.Mean, v: v + past.Var, n: n}
+	if i.kind == kindShare && st.ok {
+		st = p.against(past.Mean, past.Var)
+	}
+	if i.kind == kindMean {
+		if !(past.Mean > 0) {
+			st.ok = false
+		} else {
+			st.d, st.v = st.d/past.Mean, st.v/(past.Mean*past.Mean)
+		}
+	}
 	gain := 1 / math.Min(float64(past.Windows)+1, windows)
 	if frozen {
 		gain /= frozenSlowness
@@ -284,8 +311,7 @@ func againstValue(i metricInfo, key string, arm *Cell, want float64) step {
 		if !ok || s.Clusters < leastClusters {
 			return step{}
 		}
-		q, v := proportion(s)
-		return step{ok: true, d: q - want, v: v, n: s.Clusters}
+		return proportionOf(s).against(want, 0)
 	}
 	m, ok := meanOf(arm, i.metric)
 	if !ok || !(want > 0) {
@@ -294,10 +320,59 @@ func againstValue(i metricInfo, key string, arm *Cell, want float64) step {
 	if i.kind == kindLogMean {
 		return step{ok: true, d: m.Value - math.Log(want), v: m.Variance, n: float64(m.N)}
 	}
-	if !(m.Value > 0) {
-		return step{}
+	return step{ok: true, d: m.Value/want - 1, v: m.Variance / (want * want), n: float64(m.N)}
+}
+
+// pool collects what windows have of one comparison until there is enough of it
+// on either side for an estimate, and then returns it. control is nil where the
+// arm is compared with something else.
+func (s *series) pool(i metricInfo, key string, arm, control *Cell) (a, c *Cell, ok bool) {
+	if i.kind != kindShare && i.kind != kindMean && i.kind != kindLogMean || i.metric == MetricConversionDelay {
+		return arm, control, true
 	}
-	return step{ok: true, d: math.Log(m.Value / want), v: m.Variance / (m.Value * m.Value), n: float64(m.N)}
+	enough := func(c *Cell) bool {
+		if i.kind == kindShare {
+			v, ok := shareOf(c, i.metric, key)
+			return ok && v.Clusters >= leastClusters
+		}
+		_, ok := meanOf(c, i.metric)
+		return ok
+	}
+	if s.PendArm == nil && enough(arm) && (control == nil || enough(control)) {
+		return arm, control, true
+	}
+	if s.PendArm == nil {
+		s.PendArm, s.PendControl = &Cell{}, &Cell{}
+	}
+	s.PendArm.merge(only(i.metric, key, arm))
+	if control != nil {
+		s.PendControl.merge(only(i.metric, key, control))
+	}
+	if !enough(s.PendArm) || control != nil && !enough(s.PendControl) {
+		return nil, nil, false
+	}
+	a, c = s.PendArm, s.PendControl
+	s.PendArm, s.PendControl = nil, nil
+	if control == nil {
+		c = nil
+	}
+	return a, c, true
+}
+
+// only is what a cell has of one metric and key.
+func only(m Metric, key string, c *Cell) *Cell {
+	out := &Cell{}
+	for _, s := range c.Shares {
+		if s.Metric == m && s.Key == key {
+			out.Shares = append(out.Shares, s)
+		}
+	}
+	for _, v := range c.Means {
+		if v.Metric == m {
+			out.Means = append(out.Means, v)
+		}
+	}
+	return out
 }
 
 // merge adds a window to one that is being collected.

@@ -12,7 +12,7 @@ func DefaultRules() []Rule {
 	rules := []Rule{
 		{Name: "sample-ratio", Metric: MetricSampleRatio, Severity: Critical, Summary: "units do not come in the shares that the ramp gives"},
 		{Name: "calibration-vs-control", Metric: MetricCalibration, Effect: 0.1, Window: 10 * time.Minute, KeepFiring: 30 * time.Minute, Severity: Critical, Summary: "calibration differs from control"},
-		{Name: "calibration-level", Metric: MetricCalibration, Against: Level, Effect: 0.4, Window: 10 * time.Minute, KeepFiring: 30 * time.Minute, Severity: Warning, Summary: "calibration is off"},
+		{Name: "calibration-level", Metric: MetricCalibration, Against: Level, Effect: 0.5, Tolerance: 0.4, Window: 10 * time.Minute, KeepFiring: 30 * time.Minute, Severity: Warning, Summary: "calibration is off"},
 		{Name: "candidate-calibration-vs-control", For: 30 * time.Second, Metric: MetricCandidateCalibration, Effect: 0.1, Severity: Critical, Summary: "calibration of candidates against the reference differs from control"},
 		{Name: "candidate-calibration-shift", For: 30 * time.Second, Metric: MetricCandidateCalibration, Against: Past, Effect: 0.1, Severity: Warning, Summary: "calibration of candidates against the reference has moved"},
 		{Name: "log-mae-vs-control", For: 30 * time.Second, Metric: MetricLogMAE, Effect: 0.1, Severity: Warning, Summary: "predictions are farther from the reference than control's"},

@@ -146,7 +146,7 @@ func (e *Engine) judge(r *Rule, w *Window) {
 				continue
 			}
 			t.EndMs = w.EndMs
-			t.Root.take(e.step(r, info, key, arm, control, &t.Past, t.Phase, w), sc, w.StartMs)
+			t.Root.take(e.step(r, info, key, arm, control, &t.Root, &t.Past, t.Phase, w), sc, w.StartMs)
 			e.judgeSlices(r, info, t, w, arm, sc)
 		}
 	}
@@ -166,7 +166,7 @@ func (e *Engine) judgeSlices(r *Rule, info metricInfo, t *target, w *Window, arm
 			s = &slice{}
 			t.Slices[c.Slice] = s
 		}
-		s.Series.take(e.step(r, info, t.Key, c, w.cell(e.opts.Control, c.Slice), &s.Past, t.Phase, w), sc, w.StartMs)
+		s.Series.take(e.step(r, info, t.Key, c, w.cell(e.opts.Control, c.Slice), &s.Series, &s.Past, t.Phase, w), sc, w.StartMs)
 	}
 }
 
@@ -188,12 +188,18 @@ func matches(of string, breakdowns [][]string) bool {
 }
 
 // step is what one window says of one comparison of one rule.
-func (e *Engine) step(r *Rule, info metricInfo, key string, arm, control *Cell, past *memory, phase Phase, w *Window) step {
+func (e *Engine) step(r *Rule, info metricInfo, key string, arm, control *Cell, s *series, past *memory, phase Phase, w *Window) step {
+	if r.Against != Control {
+		control = nil
+	} else if control == nil {
+		return step{}
+	}
+	arm, control, ok := s.pool(info, key, arm, control)
+	if !ok {
+		return step{}
+	}
 	switch r.Against {
 	case Control:
-		if control == nil {
-			return step{}
-		}
 		return againstControl(info, key, arm, control, e.slowLimit(key, r.Effect))
 	case Past:
 		frozen := phase == Pending || phase == Firing
@@ -219,9 +225,9 @@ const pastMemory = time.Hour
 // scale is a rule's effect as its test has it, for windows of a length.
 func (r *Rule) scale(windowMs int64) scale {
 	info, _ := r.Metric.info()
-	s := scale{effect: r.Effect, direction: r.Direction}
-	if info.relative {
-		s.effect = math.Log1p(r.Effect)
+	s := scale{effect: r.Effect, margin: r.tolerated(), direction: r.Direction}
+	if info.relative && info.kind != kindMean {
+		s.effect, s.margin = math.Log1p(r.Effect), math.Log1p(r.tolerated())
 	}
 	if r.Metric == MetricCalibration {
 		s.direction = r.Direction.reversed() // it is Q that is tested
@@ -355,7 +361,7 @@ func (e *Engine) value(t *target, s *series) (value, low, high float64, ok bool)
 	if t.Metric == MetricCalibration {
 		value, low, high = -value, -high, -low
 	}
-	if info.relative {
+	if info.relative && info.kind != kindMean {
 		value, low, high = math.Expm1(value), math.Expm1(low), math.Expm1(high)
 	}
 	return value, low, high, true
@@ -368,7 +374,7 @@ func (r *Rule) reached(value, _, _ float64, ok bool) bool {
 
 // gone reports whether an effect is so small that an alert about it can end.
 func (r *Rule) gone(value, _, _ float64, ok bool) bool {
-	return ok && r.size(value) < r.Effect/2
+	return ok && r.size(value) < r.tolerated()
 }
 
 // size is how large an effect is in the direction of the rule, as the test has

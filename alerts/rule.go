@@ -47,9 +47,11 @@ type Rule struct {
 	// Level is what the metric ought to be; of calibrations 1 where it is 0.
 	Level float64
 	// Effect is the least size of what is to be told: relative, or a difference of
-	// shares, as the metric says; of a Limit the limit. The test's null is that
-	// there is at most half of it.
-	Effect    float64
+	// shares, as the metric says; of a Limit the limit.
+	Effect float64
+	// Tolerance is what is put up with, below Effect and in its units: the null of
+	// the test, and where an alert can end. 0: half of Effect.
+	Tolerance float64
 	Direction Direction // empty: the one that does harm
 	// For is how long both must have held until the alert fires.
 	For time.Duration
@@ -108,6 +110,14 @@ func (r Rule) withDefaults() Rule {
 	return r
 }
 
+// tolerated is what the rule puts up with.
+func (r *Rule) tolerated() float64 {
+	if r.Tolerance > 0 {
+		return r.Tolerance
+	}
+	return r.Effect / 2
+}
+
 // Problem is what is wrong with a field of a rule, under the name that the
 // configuration gives it.
 type Problem struct {
@@ -142,6 +152,7 @@ func (r Rule) Check() []Problem {
 	if i.kind == kindShare || r.Metric == MetricUnmatched {
 		require(r.Effect <= 1, "effect", "%g is out of range; want a share, at most 1", r.Effect)
 	}
+	require(r.Tolerance >= 0 && (r.Tolerance == 0 || r.Tolerance < r.Effect), "tolerance", "%g is out of range; want 0 for half of effect, or less than effect", r.Tolerance)
 	require(slices.Contains([]Direction{Up, Down, Either}, r.Direction), "direction", "%q is no direction; want one of up, down, either", r.Direction)
 	require(slices.Contains([]Severity{Critical, Warning, Info}, r.Severity), "severity", "%q is no severity; want one of critical, warning, info", r.Severity)
 	require(r.For >= 0, "for", "%s is negative", r.For)

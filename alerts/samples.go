@@ -17,15 +17,16 @@ import (
 // same in all arms, and counts each where it was exposed first. A step of the ramp
 // begins a new epoch, whose evidence multiplies with that of those before.
 type sampleRatio struct {
-	Below      uint64   `json:"below"` // the sample: hashes below this
-	Seen       hashSet  `json:"seen"`  // those counted, of all epochs
-	Epochs     []epoch  `json:"epochs"`
-	Shares     []string `json:"shares,omitempty"` // arms with their shares in the last window
-	Skip       int      `json:"skip,omitempty"`   // windows around a step that count for none
-	Crossovers int64    `json:"crossovers"`       // exposures of units that were first exposed to another arm
-	LogE       float64  `json:"log_e"`
+	Below   uint64   `json:"below"`             // the sample: hashes below this
+	Skipped hashes   `json:"skipped,omitempty"` // seen, and in no epoch
+	Epochs  []epoch  `json:"epochs"`
+	Shares  []string `json:"shares,omitempty"` // arms with their shares in the last window
+	Skip    int      `json:"skip,omitempty"`   // windows around a step that count for none
+	LogE    float64  `json:"log_e"`
 	machine
 	Firing bool `json:"firing"`
+
+	seen map[uint32]struct{} // all of the above
 }
 
 // epoch is the time between two steps of the ramp.
@@ -37,7 +38,7 @@ type epoch struct {
 }
 
 // mostUnits is how many units are remembered. Beyond, the sample is halved.
-const mostUnits = 8192
+const mostUnits = 32768
 
 // skippedAround is how many windows after a step of the ramp are left out: while
 // the ad servers come to know of it, units come in neither share.
@@ -83,18 +84,17 @@ func (e *Engine) units(w *Window) {
 			if uint64(h) >= s.Below {
 				continue
 			}
-			if !s.Seen.add(h) {
-				if counting && !last.Units[c.Arm].has(h) {
-					s.Crossovers++
-				}
+			if !s.see(h) {
 				continue
 			}
 			if counting {
 				last.Units[c.Arm] = append(last.Units[c.Arm], h)
+			} else {
+				s.Skipped = append(s.Skipped, h)
 			}
 		}
 	}
-	if len(s.Seen) > mostUnits {
+	if len(s.seen) > mostUnits {
 		s.limit(s.Below / 2)
 	}
 	s.evidence()
@@ -115,14 +115,16 @@ func (s *sampleRatio) limit(below uint64) {
 		return
 	}
 	s.Below = below
-	for h := range s.Seen {
-		if uint64(h) >= below {
-			delete(s.Seen, h)
+	over := func(h uint32) bool { return uint64(h) >= below }
+	for h := range s.seen {
+		if over(h) {
+			delete(s.seen, h)
 		}
 	}
+	s.Skipped = slices.DeleteFunc(s.Skipped, over)
 	for i := range s.Epochs {
 		for arm, list := range s.Epochs[i].Units {
-			s.Epochs[i].Units[arm] = slices.DeleteFunc(list, func(h uint32) bool { return uint64(h) >= below })
+			s.Epochs[i].Units[arm] = slices.DeleteFunc(list, over)
 		}
 	}
 }
@@ -227,8 +229,6 @@ func (s *sampleRatio) lastStart() int64 {
 // hashes is a list of hashes, in base64 where it is stored.
 type hashes []uint32
 
-func (h hashes) has(v uint32) bool { return slices.Contains(h, v) }
-
 // MarshalText implements encoding.TextMarshaler.
 func (h hashes) MarshalText() ([]byte, error) {
 	raw := make([]byte, 0, 4*len(h))
@@ -251,39 +251,24 @@ func (h *hashes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// hashSet is a set of hashes, stored as a sorted list.
-type hashSet map[uint32]struct{}
-
-func (s *hashSet) add(h uint32) bool {
-	if _, known := (*s)[h]; known {
+// see notes a unit, and reports whether it is new.
+func (s *sampleRatio) see(h uint32) bool {
+	if s.seen == nil {
+		s.seen = map[uint32]struct{}{}
+		for i := range s.Epochs {
+			for _, list := range s.Epochs[i].Units {
+				for _, known := range list {
+					s.seen[known] = struct{}{}
+				}
+			}
+		}
+		for _, known := range s.Skipped {
+			s.seen[known] = struct{}{}
+		}
+	}
+	if _, known := s.seen[h]; known {
 		return false
 	}
-	if *s == nil {
-		*s = hashSet{}
-	}
-	(*s)[h] = struct{}{}
+	s.seen[h] = struct{}{}
 	return true
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (s hashSet) MarshalText() ([]byte, error) {
-	list := make(hashes, 0, len(s))
-	for h := range s {
-		list = append(list, h)
-	}
-	slices.Sort(list)
-	return list.MarshalText()
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *hashSet) UnmarshalText(text []byte) error {
-	var list hashes
-	if err := list.UnmarshalText(text); err != nil {
-		return err
-	}
-	*s = make(hashSet, len(list))
-	for _, h := range list {
-		(*s)[h] = struct{}{}
-	}
-	return nil
 }

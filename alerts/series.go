@@ -16,8 +16,11 @@ type step struct {
 	// cells are counts by stratum, in place of d and v; without a control the
 	// Control of each is empty and Treatment.Expected what is expected of the arm.
 	cells []stats.Stratum
-	alone bool    // cells are of one arm
-	n     float64 // clusters of the smaller arm
+	alone bool // cells are of one arm
+	// Of shares: k of n have it, ref of the reference, whose variance tempers.
+	share              bool
+	k, of, ref, temper float64
+	n                  float64 // clusters of the smaller arm
 }
 
 // series is the evidence about one comparison over time. It is plain numbers, so
@@ -44,8 +47,11 @@ type series struct {
 	Phi float64 `json:"phi,omitempty"`
 	// When a change that each grid point of a detector stands for would have begun,
 	// event time.
-	UpSince   []int64 `json:"up_since,omitempty"`
-	DownSince []int64 `json:"down_since,omitempty"`
+	// What has come since the last estimate, where there was too little for one.
+	PendArm     *Cell   `json:"pend_arm,omitempty"`
+	PendControl *Cell   `json:"pend_control,omitempty"`
+	UpSince     []int64 `json:"up_since,omitempty"`
+	DownSince   []int64 `json:"down_since,omitempty"`
 }
 
 // Of the between-window spread: how many windows it remembers, how many the
@@ -66,15 +72,13 @@ var countGrid = [...]float64{0.05, 0.1, 0.2, 0.4, 0.7}
 // scale is a rule's effect in the units in which it is tested.
 type scale struct {
 	effect    float64 // of d; of relative ones ln(1+effect)
+	margin    float64 // what the null tolerates
 	direction Direction
 	decay     float64 // weight that a window keeps when the next one comes
 }
 
-// margin is what the null tolerates.
-func (s scale) margin() float64 { return s.effect / 2 }
-
 func (s *series) take(st step, sc scale, startMs int64) {
-	if !st.ok {
+	if !st.ok || st.cells == nil && !(st.v > 0 && !math.IsInf(st.d/st.v, 0) && !math.IsNaN(st.d)) {
 		return
 	}
 	s.Windows++
@@ -108,15 +112,24 @@ func since(d *stats.Detector, at []int64, startMs int64) []int64 {
 
 func (s *series) takeMean(st step, sc scale) {
 	z := st.d / math.Sqrt(st.v)
-	v := st.v * s.spread() // of windows before: not of the one that is tested
+	spread := s.spread() // of windows before: not of the one that is tested
+	v := st.v * spread
 	s.spreads(z)
 	if sc.direction != Down {
 		s.Up = detector(s.Up, meanGrid[:], sc.effect)
-		s.Up.AddMean(st.d-sc.margin(), v)
+		if st.share {
+			s.Up.AddShare(st.k, st.of, st.ref+sc.margin, st.temper*spread)
+		} else {
+			s.Up.AddMean(st.d-sc.margin, v)
+		}
 	}
 	if sc.direction != Up {
 		s.Down = detector(s.Down, meanGrid[:], sc.effect)
-		s.Down.AddMean(-st.d-sc.margin(), v)
+		if st.share {
+			s.Down.AddShare(st.of-st.k, st.of, 1-st.ref+sc.margin, st.temper*spread)
+		} else {
+			s.Down.AddMean(-st.d-sc.margin, v)
+		}
 	}
 	s.Num = s.Num*sc.decay + st.d/v
 	s.Den = s.Den*sc.decay + 1/v
@@ -129,7 +142,7 @@ func (s *series) takeCounts(st step, sc scale) {
 	var events int64
 	phiHere := 0.0 // the mean design effect
 	up, down := make([]stats.Stratum, len(st.cells)), make([]stats.Stratum, len(st.cells))
-	shift := math.Exp(sc.margin())
+	shift := math.Exp(sc.margin)
 	for i, c := range st.cells {
 		up[i], down[i] = c, c
 		up[i].Treatment.Expected *= shift

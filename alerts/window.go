@@ -40,7 +40,9 @@ type Mean struct {
 	Metric   Metric
 	Value    float64 // of MetricCandidateCalibration ln(Σp/Σr), otherwise the mean itself
 	Variance float64 // of Value
-	N        int64
+	// N is how many events it is from: candidates' auctions, and of a log loss the
+	// labels that are 1, of which nearly all of its variance comes.
+	N int64
 }
 
 // Count is how many events there were where Expected were, up to a factor that

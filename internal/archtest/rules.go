@@ -27,7 +27,8 @@ var allowedImports = map[string]imports{
 	// join: they meet in internal/partition.
 	"consumer":                {code: []string{"consumer/event"}, tests: []string{"internal/kafkatest"}},
 	"consumer/join":           {code: []string{"consumer/event"}},
-	"alerts":                  {code: []string{"internal/stats"}},
+	"alerts":                  {code: []string{"internal/stats"}, tests: []string{"alerts/alertstest"}},
+	"alerts/alertstest":       {code: []string{"alerts"}},
 	"alerts/rehearse":         {code: []string{"alerts"}},
 	"alerts/diagnosis":        {code: []string{"alerts", "internal/stats"}},
 	"aggregator":              {code: []string{"consumer/event", "internal/fixed", "internal/stats"}},

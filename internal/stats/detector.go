@@ -85,6 +85,31 @@ func (d *Detector) AddMean(x, v float64) {
 	})
 }
 
+// AddShare takes the next window of k of n that have something, for a change of
+// their share from q0 or below to q0 + g: the binomial likelihood ratio
+//
+//	L_g = (k·ln(q1/q0) + (n−k)·ln((1−q1)/(1−q0)))/φ,  q1 = q0 + g,
+//
+// which for the grid above 0 is at most 1 in expectation at every share up to q0.
+// For the other side, count those that do not have it. φ ≥ 1 tempers it, by how
+// much clusters, or that q0 is an estimate, add to the variance of k. A window
+// that cannot be used counts as one without evidence.
+func (d *Detector) AddShare(k, n, q0, phi float64) {
+	phi = Arm{DesignEffect: phi}.phi()
+	ok := finite(k, n, q0) && k >= 0 && k <= n && n > 0
+	q0 = clamp(q0, shareEdge, 1-shareEdge)
+	d.step(func(g float64) float64 {
+		if !ok {
+			return 0
+		}
+		q1 := clamp(q0+g, shareEdge, 1-shareEdge)
+		return (k*math.Log(q1/q0) + (n-k)*math.Log((1-q1)/(1-q0))) / phi
+	})
+}
+
+// shareEdge keeps shares away from 0 and 1, where a single event would be proof.
+const shareEdge = 1e-6
+
 func (d *Detector) step(increment func(g float64) float64) {
 	for i, g := range d.Grid {
 		inc := clamp(increment(g), -math.MaxFloat64/4, math.MaxFloat64/4)

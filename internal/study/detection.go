@@ -87,7 +87,7 @@ func detectionDelays(l *lab) *Section {
 		})
 		s.delay("check of the chain's delay, "+name, delays, o, Claim{Kind: Between, Bound: 0.97, Upper: 1.03})
 		quiet := cusum{1, o.expected}
-		runs := replicate(l, "chain's run length: "+name, l.times(delayTimes/4), func(g *rand.Rand) float64 {
+		runs := replicate(l, "chain's run length: "+name, l.times(delayTimes), func(g *rand.Rand) float64 {
 			return delayOf(g, stats.NewDetector(known), quiet, 0, o.threshold, (*stats.Detector).CUSUMRate)
 		})
 		f := average(runs, 1/float64(optimalRunLength))
