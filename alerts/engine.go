@@ -29,6 +29,8 @@ type Engine struct {
 	rules []Rule
 	state state
 	index map[targetKey]*target // of state.Targets; nil: to be made
+	// kept says by rule which slices it tests.
+	kept map[string]map[string]bool
 }
 
 type targetKey struct{ rule, arm, key string }
@@ -49,6 +51,7 @@ func (e *Engine) Reconfigure(o Options) {
 	}
 	e.opts = o
 	e.rules = nil
+	e.kept = map[string]map[string]bool{}
 	for _, r := range o.Rules {
 		r = r.withDefaults()
 		if r.Disabled || len(r.Check()) > 0 {
@@ -132,6 +135,7 @@ func (e *Engine) judge(r *Rule, w *Window) {
 	info, _ := r.Metric.info()
 	sc := r.scale(w.EndMs - w.StartMs)
 	control := w.cell(e.opts.Control, "")
+	parts := e.parts(r, w)
 	undecided := r.Against == Control && e.state.SampleRatio.Firing
 	for i := range w.Cells {
 		arm := &w.Cells[i]
@@ -147,27 +151,60 @@ func (e *Engine) judge(r *Rule, w *Window) {
 			}
 			t.EndMs = w.EndMs
 			t.Root.take(e.step(r, info, key, arm, control, &t.Root, &t.Past, t.Phase, w), sc, w.StartMs)
-			e.judgeSlices(r, info, t, w, arm, sc)
+			if e.judgedElsewhere(t, r) {
+				continue
+			}
+			for _, p := range parts[arm.Arm] {
+				s := t.Slices[p.cell.Slice]
+				if s == nil {
+					s = &slice{}
+					t.Slices[p.cell.Slice] = s
+				}
+				s.Series.take(e.step(r, info, key, p.cell, p.control, &s.Series, &s.Past, t.Phase, w), sc, w.StartMs)
+			}
 		}
 	}
 }
 
-func (e *Engine) judgeSlices(r *Rule, info metricInfo, t *target, w *Window, arm *Cell, sc scale) {
+// part is a slice of an arm, and the same of control.
+type part struct{ cell, control *Cell }
+
+// parts are the slices that a rule tests, by arm.
+func (e *Engine) parts(r *Rule, w *Window) map[string][]part {
 	if len(r.Slices) == 0 {
-		return
+		return nil
 	}
+	kept := e.kept[r.Name]
+	if kept == nil {
+		kept = map[string]bool{}
+		e.kept[r.Name] = kept
+	}
+	out := map[string][]part{}
+	controls := map[string]*Cell{}
 	for i := range w.Cells {
 		c := &w.Cells[i]
-		if c.Arm != arm.Arm || c.Slice == "" || !matches(c.Slice, r.Slices) {
+		if c.Slice == "" {
 			continue
 		}
-		s := t.Slices[c.Slice]
-		if s == nil {
-			s = &slice{}
-			t.Slices[c.Slice] = s
+		is, known := kept[c.Slice]
+		if !known {
+			is = matches(c.Slice, r.Slices)
+			kept[c.Slice] = is
 		}
-		s.Series.take(e.step(r, info, t.Key, c, w.cell(e.opts.Control, c.Slice), &s.Series, &s.Past, t.Phase, w), sc, w.StartMs)
+		if !is {
+			continue
+		}
+		out[c.Arm] = append(out[c.Arm], part{cell: c})
+		if c.Arm == e.opts.Control {
+			controls[c.Slice] = c
+		}
 	}
+	for _, list := range out {
+		for i := range list {
+			list[i].control = controls[list[i].cell.Slice]
+		}
+	}
+	return out
 }
 
 // matches reports whether a slice is of one of the breakdowns.

@@ -139,7 +139,7 @@ func (x *Experiment) Window(i int) *alerts.Window {
 		first := len(w.Cells)
 		w.Cells = append(w.Cells, total)
 		for s, weight := range x.weights {
-			c := x.cell(at, arm, fmt.Sprintf("segment=%02d", s), n*weight, share)
+			c := x.cell(at, arm, sliceNames[s], n*weight, share)
 			c.Units = nil
 			sum(&w.Cells[first], &c, s == 0)
 			w.Cells = append(w.Cells, c)
@@ -243,13 +243,13 @@ func (x *Experiment) cell(at time.Duration, arm, slice string, auctions, share f
 		if f == 0 {
 			q *= 1 - x.size(Coverage, at, arm, slice, 0)
 		}
-		c.Shares = append(c.Shares, x.share(alerts.MetricCoverage, fmt.Sprintf("f%d", f), q, n, a))
+		c.Shares = append(c.Shares, x.share(alerts.MetricCoverage, familyNames[f], q, n, a))
 	}
 	c.Shares = append(c.Shares,
 		x.share(alerts.MetricVersionSkew, "", usualSkew+x.size(Skew, at, arm, slice, 0), n, a),
 		x.share(alerts.MetricStage, "auctioned", usualAuctioned*(1-x.size(Stage, at, arm, slice, 0)), n, a))
 	for t := range towers {
-		name := fmt.Sprintf("t%d", t)
+		name := towerNames[t]
 		fails := 0.0
 		if t == 0 {
 			fails = x.size(Success, at, arm, slice, 0)
@@ -283,14 +283,18 @@ func (x *Experiment) labels(c *alerts.Cell, at time.Duration, arm, slice string,
 		expected := auctions * conversionRate
 		o := x.events(expected * part * shock * factor)
 		c.Counts = append(c.Counts, alerts.Count{
-			Metric: alerts.MetricCalibration, Stratum: fmt.Sprint(b), Observed: o, Expected: expected, Matured: expected * part, DesignEffect: x.effectAsSeen(),
+			Metric: alerts.MetricCalibration, Stratum: stratumNames[b], Observed: o, Expected: expected, Matured: expected * part, DesignEffect: x.effectAsSeen(),
 		})
 		all += o
 	}
 	q := usualEarly * (1 - x.size(Delay, at, arm, slice, 0))
-	for range all {
-		if x.g.Float64() < q {
-			early++
+	if all > 200 {
+		early = int64(math.Round(float64(all)*q + math.Sqrt(float64(all)*q*(1-q))*x.g.NormFloat64()))
+	} else {
+		for range all {
+			if x.g.Float64() < q {
+				early++
+			}
 		}
 	}
 	c.Delays = append(c.Delays, alerts.Delays{Early: early, All: all, DesignEffect: 1})
@@ -303,7 +307,7 @@ func (x *Experiment) latencies(at time.Duration, arm string, calls float64) []al
 		if t == 0 {
 			factor *= x.size(Slow, at, arm, "", 1)
 		}
-		out[t] = x.latency(fmt.Sprintf("t%d", t), calls, factor)
+		out[t] = x.latency(towerNames[t], calls, factor)
 	}
 	return out
 }
@@ -368,6 +372,22 @@ func sum(total, c *alerts.Cell, first bool) {
 		total.Delays[i].Early += d.Early
 		total.Delays[i].All += d.All
 	}
+}
+
+// Names that windows use.
+var (
+	familyNames  = names("f%d", 64)
+	towerNames   = names("t%d", towers)
+	sliceNames   = names("segment=%02d", 100)
+	stratumNames = names("%d", len(delayShares))
+)
+
+func names(format string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf(format, i)
+	}
+	return out
 }
 
 // Ramp is a ramp of two weeks: 1 % at first, 5 % after a day, 20 % after three,
