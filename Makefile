@@ -131,6 +131,9 @@ $(GOLANGCI_LINT):
 $(GOVULNCHECK):
 	@.ci/install $@ golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+study-alerts: ## Measure how often the default alerts page in vain, and how soon in earnest (an hour).
+	@$(GO) run ./internal/alertstudy/run
+
 $(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
 	@internal/oracle/install $(ORACLES)
 
@@ -140,4 +143,4 @@ $(PROMTOOL):
 $(ALERTMANAGER):
 	@.ci/alertmanager $@
 
-.PHONY: help test $(STEPS) generate docs bench profile bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study clean
+.PHONY: help test $(STEPS) generate docs bench profile bench-delay bench-restart bench-disk bench-checkpoints chaos simulate-faults oracle study study-alerts clean

@@ -97,8 +97,10 @@ var allowedImports = map[string]imports{
 	"internal/recount/worlds": {code: []string{
 		"aggregator", "consumer/event", "consumer/event/eventpb", "consumer/join", "internal/recount", "internal/stats",
 	}},
-	"internal/study":     {code: []string{"internal/stats"}},
-	"internal/study/run": {code: []string{"internal/study"}},
+	"internal/alertstudy":     {code: []string{"alerts", "alerts/alertstest", "internal/stats"}},
+	"internal/alertstudy/run": {code: []string{"internal/alertstudy"}},
+	"internal/study":          {code: []string{"internal/stats"}},
+	"internal/study/run":      {code: []string{"internal/study"}},
 }
 
 // onlyFor names the packages that may import a module of somebody else's, by
