@@ -38,8 +38,12 @@ func appendRecord(b []byte, r record) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+	return appendLine(b, data), nil
+}
+
+func appendLine(b, data []byte) []byte {
 	b = fmt.Appendf(b, "%08x ", crc32.Checksum(data, castagnoli))
-	return append(append(b, data...), '\n'), nil
+	return append(append(b, data...), '\n')
 }
 
 // readJournal returns the state of a journal, and how many lines were damaged:

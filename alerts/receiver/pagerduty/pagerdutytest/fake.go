@@ -31,6 +31,8 @@ const (
 	Hang
 	// AcceptAndDrop takes the event, begins the answer 202 and drops the connection.
 	AcceptAndDrop
+	// AcceptAndHang takes the event and never answers.
+	AcceptAndHang
 	// Throttled answers 429, with Retry-After if SetRetryAfter has set one.
 	Throttled
 	// Unauthorized answers 403.
@@ -151,7 +153,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	retryAfter := f.retryAfter
 	f.mu.Unlock()
 	switch {
-	case fault == Hang:
+	case fault == Hang, fault == AcceptAndHang:
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case status == http.StatusTooManyRequests && retryAfter > 0:
