@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rampgauge/rampgauge/alerts"
@@ -167,6 +168,8 @@ func (c comparison) firesAndResolves(o Options) unitTest {
 		firing = append(firing, c.alert.fired(c.labelsOf("e1", arm), c.effectOf(c.bad(d))))
 	}
 	if len(o.Slices) > 0 {
+		// Slices that are well do not hide a total that is not.
+		t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "treatment1", bad: c.base(), extra: []pair{{o.Slices[0], "home"}}})...)
 		for _, a := range []armSeries{{bad: c.base()}, {bad: c.bad(c.harmful()[0]), width: narrow, extra: []pair{{o.Slices[0], "home"}}}} {
 			a.experiment, a.arm = "e1", "sliced"
 			t.series = append(t.series, c.series(e, a)...)
@@ -206,19 +209,19 @@ func (c comparison) staysQuiet(o Options) unitTest {
 	if len(c.harmful()) == 1 {
 		t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "better", bad: c.bad(-c.harmful()[0]), width: narrow})...)
 	}
-	// Half of the effect is the margin: beyond doubt, and too little.
-	little := rounded((3*c.base() + bad) / 4)
-	t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "slight", bad: little, width: narrow / 10})...)
+	// Between the margin and the effect: beyond doubt, and too little.
+	little := rounded(c.base() + 0.35*(bad-c.base()))
+	t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "slight", bad: little, width: narrow})...)
 	// An arm whose limits are missing, and one that nothing can be compared with.
-	if s := c.series(e, armSeries{experiment: "e1", arm: "limitless", bad: bad, width: narrow}); true {
-		t.series = append(t.series, s[0])
-		t.series = append(t.series, s[3:]...)
-	}
+	limitless := c.series(e, armSeries{experiment: "e1", arm: "limitless", bad: bad, width: narrow})
+	t.series = append(t.series, slices.Delete(limitless, 1, 3)...)
 	switch c.Against {
 	case alerts.Control:
 		t.series = append(t.series, c.series(e, armSeries{experiment: "alone", arm: "treatment", bad: bad, width: narrow})...)
 	case alerts.Past:
-		t.series = append(t.series, c.series(episode{breach: e.breach, after: e.onset}, armSeries{experiment: "new", arm: "treatment", bad: bad, width: narrow})...)
+		young := episode{onset: inMinutes(2*c.window) + 2, breach: e.breach}
+		t.series = append(t.series, c.series(young, armSeries{experiment: "new", arm: "treatment", bad: bad, width: narrow})...)
+		t.check(c, young.onset+inMinutes(c.alert.hold)+3, nil)
 	}
 	for _, minute := range []int{inMinutes(c.alert.hold) + 5, e.onset + inMinutes(c.alert.hold) + 1, e.onset + e.breach - 1, e.length() - 1} {
 		t.check(c, minute, nil)
@@ -257,15 +260,20 @@ func (c comparison) bothArms(o Options, all []comparison) unitTest {
 	return t
 }
 
-// rampStep has the arm and control step during the breach, while two instances
-// answer for the experiment: the alert stays one and goes on.
+// rampStep has two steps of the ramp and two instances answer for each arm: one
+// alert where all that is known of an arm agrees, none where it does not.
 func (c comparison) rampStep(o Options) unitTest {
-	t := unitTest{name: c.Name + ": stays one alert over a step of the ramp and a move between instances"}
+	t := unitTest{name: c.Name + ": is one alert over a step of the ramp and a move between instances"}
 	e := c.episode()
 	bad := c.bad(c.harmful()[0])
 	for _, instance := range []string{"a:8080", "b:8080"} {
 		for _, ramp := range []string{"20", "50"} {
+			stepping := bad
+			if ramp == "50" {
+				stepping = c.base()
+			}
 			t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: o.Control, ramp: ramp, instance: instance, bad: c.base()})...)
+			t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "stepping", ramp: ramp, instance: instance, bad: stepping, width: narrow})...)
 			t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "treatment", ramp: ramp, instance: instance, bad: bad, width: narrow})...)
 		}
 	}
