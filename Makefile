@@ -28,7 +28,7 @@ INFO := github.com/prometheus/common/version
 LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
 
 # Packages that run goroutines.
-CONCURRENT := ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./internal/telemetry
+CONCURRENT := ./alerts/deliver ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./internal/telemetry
 
 STEPS := needs format tidy build vet unit lint race fuzz kafka metrics alertmanager vuln
 

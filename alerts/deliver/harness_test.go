@@ -88,7 +88,7 @@ func (r *rig) start() *rig {
 	if r.box == nil {
 		r.open()
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ends within the bubble
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	box := r.box
 	go func() {

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -42,7 +43,10 @@ func Open(options Options) (*Outbox, error) {
 	for _, r := range o.o.Receivers {
 		o.senders = append(o.senders, newSender(o, r))
 	}
-	return o, o.forgetReceivers()
+	if err := o.forgetReceivers(); err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	return o, nil
 }
 
 // forgetReceivers gives up what waits for receivers that there are no more.

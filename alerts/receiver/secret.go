@@ -25,7 +25,10 @@ type Secret struct {
 // contain it.
 func ReadSecret(path string, check func(string) error) (*Secret, error) {
 	s := &Secret{path: path, check: check}
-	return s, s.Reload()
+	if err := s.Reload(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Reload reads the file again. On an error the value stays what it was.

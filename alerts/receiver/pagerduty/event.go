@@ -173,7 +173,7 @@ func (l list) MarshalJSON() ([]byte, error) {
 
 // quote writes a JSON string, with the escapes that it will have in the end.
 func quote(text string) []byte {
-	out, _ := json.Marshal(text) //nolint:errcheck // a string can always be written
+	out, _ := json.Marshal(text) // a string can always be written
 	return out
 }
 

@@ -79,7 +79,7 @@ func TestSendErrors(t *testing.T) {
 					fake.SetRetryAfter(tc.after)
 					r := newReceiver(t, testKey, func(o *Options) { o.Transport, o.Timeout = fake.Transport(), 3*time.Second })
 					start := time.Now()
-					err := r.Send(context.Background(), n) //nolint:usetesting // its deadline is not of the bubble
+					err := r.Send(context.Background(), n)
 					got := (*receiver.Error)(nil)
 					if !errors.As(err, &got) {
 						t.Fatalf("got %v, want a *receiver.Error", err)

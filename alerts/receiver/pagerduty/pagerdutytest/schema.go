@@ -69,7 +69,7 @@ func routingKey(body []byte) string {
 	var e struct {
 		RoutingKey string `json:"routing_key"`
 	}
-	_ = json.Unmarshal(body, &e) //nolint:errcheck // what is wrong is said by the check
+	_ = json.Unmarshal(body, &e) // what is wrong is said by the check
 	return e.RoutingKey
 }
 

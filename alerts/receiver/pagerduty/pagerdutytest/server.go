@@ -21,7 +21,10 @@ type Server struct {
 // Start has the fake listen on a free port.
 func Start(f *Fake) (*Server, error) {
 	s := &Server{Fake: f, address: "127.0.0.1:0"}
-	return s, s.Open()
+	if err := s.Open(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // URL is the base of the API.
