@@ -249,3 +249,20 @@ func TestOwnershipLost(t *testing.T) {
 		old.halt()
 	})
 }
+
+// TestOrderOutranksUrgency: a resolve that is more urgent than its trigger comes
+// behind it all the same.
+func TestOrderOutranksUrgency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &recorder{name: "c"}
+		r := newRig(t, t.TempDir(), c).open()
+		s := &story{experiment: "exp"}
+		r.add(s.tell(alerts.Trigger, "x", alerts.Warning), s.resolves("x"), s.fires("y"))
+		r.start()
+		defer r.halt()
+		passes(time.Second)
+		if got, want := c.list(), []string{"trigger y 3", "trigger x 1", "resolve x 2"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}

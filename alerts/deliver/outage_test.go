@@ -235,3 +235,28 @@ func TestTwoInstancesShareAKey(t *testing.T) {
 		}
 	})
 }
+
+// TestAllBackAtOnce: when a receiver is back, nothing waits any longer for
+// having failed while it was away.
+func TestAllBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := pagerdutytest.New(nil)
+		fake.Set(pagerdutytest.Broken)
+		r := newRig(t, t.TempDir(), pager(t, fake)).start()
+		defer r.halt()
+		s := &story{experiment: "exp"}
+		for i := range 10 {
+			r.add(s.fires(fmt.Sprint(i)))
+		}
+		passes(time.Hour)
+		for before := fake.Answers(500); fake.Answers(500) == before; {
+			passes(100 * time.Millisecond)
+		}
+		// One has failed just now, and by itself would be tried in 48 s at the earliest.
+		fake.Set(pagerdutytest.None)
+		passes(37 * time.Second)
+		if got := len(fake.Incidents()); got != 10 {
+			t.Errorf("got %d incidents, want all 10 with the first success", got)
+		}
+	})
+}

@@ -97,7 +97,7 @@ func startAlertmanager(t *testing.T, out string) string {
 	if err := os.WriteFile(file, fmt.Appendf(nil, configuration, out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it takes no time on this machine
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
