@@ -11,6 +11,7 @@ TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-2.15.0
 GOVULNCHECK := $(TOOLS)/govulncheck-1.9.0
 PROMTOOL := $(TOOLS)/promtool
+PROMETHEUS := $(TOOLS)/prometheus
 ALERTMANAGER := $(TOOLS)/alertmanager
 FUZZTIME ?= 10s
 SEEDS ?= 20000
@@ -30,7 +31,7 @@ LDFLAGS := -s -w -X $(INFO).Version=$(VERSION) -X $(INFO).Revision=$(REVISION)
 # Packages that run goroutines.
 CONCURRENT := ./alerts/deliver ./cmd/... ./consumer ./internal/api/... ./internal/eventfile ./internal/telemetry
 
-STEPS := needs format tidy build vet unit lint race fuzz kafka metrics alertmanager vuln
+STEPS := needs format tidy build vet unit lint race fuzz kafka metrics rules alertmanager prometheus vuln
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,7 @@ build: ## Build bin/rampgauge, static.
 	@CGO_ENABLED=0 $(GO) build -pgo=auto -trimpath -ldflags '$(LDFLAGS)' -o bin/rampgauge ./cmd/rampgauge
 
 vet: ## Run go vet with all tags.
-	@$(GO) vet -tags kafka,promtool,alertmanager ./...
+	@$(GO) vet -tags kafka,promtool,alertmanager,prometheus ./...
 
 unit: ## Run the unit tests; among them are the checks of imports and of generated pages.
 	@$(GO) test ./...
@@ -71,8 +72,14 @@ kafka: ## Run the integration tests against a real Kafka broker.
 metrics: $(PROMTOOL) ## Let promtool check /metrics, of the demo and with every metric filled.
 	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./cmd/rampgauge ./internal/api/exposition
 
+rules: $(PROMTOOL) ## Let promtool check the rules of Prometheus, and run their unit tests.
+	@PROMTOOL=$(PROMTOOL) $(GO) test -tags promtool -count 1 -run TestPromtool ./dashboards
+
 alertmanager: $(ALERTMANAGER) ## Let a real Alertmanager receive, group and resolve alerts.
 	@ALERTMANAGER=$(ALERTMANAGER) $(GO) test -tags alertmanager -count 1 -run TestAlertmanager ./alerts/receiver/alertmanager
+
+prometheus: $(PROMETHEUS) $(ALERTMANAGER) ## Page by a real Prometheus and a real Alertmanager.
+	@PROMETHEUS=$(PROMETHEUS) ALERTMANAGER=$(ALERTMANAGER) $(GO) test -tags prometheus -count 1 -run TestPrometheus ./dashboards
 
 lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 	@$(GOLANGCI_LINT) run ./...
@@ -80,7 +87,7 @@ lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 vuln: $(GOVULNCHECK) ## Look for known vulnerabilities in what is called.
 	@.ci/vuln $(GOVULNCHECK)
 
-generate: ## Rewrite what is generated: the reference pages.
+generate: ## Rewrite what is generated: the reference pages and the rules of Prometheus.
 	@$(GO) run ./internal/docgen
 
 docs: generate ## The same.
@@ -139,6 +146,9 @@ $(ORACLES)/done: internal/oracle/requirements.txt internal/oracle/install
 
 $(PROMTOOL):
 	@.ci/promtool $@
+
+$(PROMETHEUS):
+	@.ci/prometheus $@
 
 $(ALERTMANAGER):
 	@.ci/alertmanager $@

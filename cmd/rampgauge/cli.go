@@ -29,6 +29,7 @@ type commandLine struct {
 	Produce     produceCommand     `cmd:"" help:"Put event files on the topics."`
 	Gate        gateCommand        `cmd:"" help:"Ask a running server whether a ramp may go on."`
 	Test        testCommand        `cmd:"" help:"Rehearse alert rules on stories of what happens to an experiment."`
+	Dashboards  dashboardsCommand  `cmd:"" help:"Write alert rules for Prometheus."`
 	CheckConfig checkConfigCommand `cmd:"" help:"Check a configuration file and report every problem."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is healthy and ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -67,7 +67,7 @@ var allowedImports = map[string]imports{
 		},
 	},
 	"cmd/rampgauge": {
-		code:  []string{"alerts/rehearse", "consumer/event", "internal/app", "internal/config", "internal/eventfile"},
+		code:  []string{"alerts/rehearse", "consumer/event", "dashboards", "internal/app", "internal/config", "internal/eventfile"},
 		tests: []string{"internal/kafkatest"},
 	},
 
