@@ -79,18 +79,26 @@ func (c comparison) expr(o Options) string {
 }
 
 // side says that the nearest of the arm's values is off by the effect, and the
-// nearest of its limits by the margin.
+// nearest of its limits by what is tolerated.
 func (c comparison) side(o Options, operation, limit, other, otherLimit, sign string, direction float64) string {
-	effect, margin := c.bound(direction), c.bound(direction/2)
+	effect, margin := c.bound(direction, c.Effect), c.bound(direction, c.tolerated())
 	value := c.difference(o, "", operation, "", other) + " " + sign + " " + number(effect)
 	// A limit at the margin is not beyond it.
 	evidence := c.difference(o, limit, operation, otherLimit, other) + " " + strings.TrimSuffix(sign, "=") + " " + number(margin)
 	return value + "\nand\n" + evidence
 }
 
-// bound is what c's comparison gives at the share k of the effect, k below 0
-// downwards.
-func (c comparison) bound(k float64) float64 {
+// tolerated is what the rule puts up with: intervals that leave it open say nothing.
+func (c comparison) tolerated() float64 {
+	if c.Tolerance > 0 {
+		return c.Tolerance
+	}
+	return c.Effect / 2
+}
+
+// bound is what c's comparison gives where the gauge is off by size, downwards
+// with direction -1.
+func (c comparison) bound(direction, size float64) float64 {
 	zero := 0.0
 	if c.gauge.relative {
 		zero = 1
@@ -102,9 +110,9 @@ func (c comparison) bound(k float64) float64 {
 		}
 	}
 	if c.gauge.relative {
-		return rounded(zero * math.Exp(k*math.Log1p(c.Effect)))
+		return rounded(zero * math.Pow(1+size, direction))
 	}
-	return rounded(zero + k*c.Effect)
+	return rounded(zero + direction*size)
 }
 
 // rounded keeps the digits that anybody can mean.
@@ -146,11 +154,11 @@ func (c comparison) annotations(o Options, hold time.Duration) []pair {
 	case alerts.Past:
 		is += " its median of the " + duration(past) + " before"
 	default:
-		is = asNumber + " and ought to be " + number(c.bound(0))
+		is = asNumber + " and ought to be " + number(c.bound(0, 0))
 	}
 	return located([]pair{
 		{"summary", "{{ $labels.experiment }}, arm {{ $labels.arm }}: " + c.Summary},
-		{"description", "Over the last {{ $labels.window }} of event time the " + c.gauge.noun + " is " + is + ". This has held for " + duration(hold) + ", with intervals farther apart than half of the least effect."},
+		{"description", "Over the last {{ $labels.window }} of event time the " + c.gauge.noun + " is " + is + ". This has held for " + duration(hold) + ", with intervals that are apart by more than is tolerated."},
 	}, c.Runbook, o.Server+"/experiments/{{ $labels.experiment }}")
 }
 

@@ -54,10 +54,10 @@ const rulesHead = `Made by rampgauge dashboards from the definitions of its aler
 For those who page from Prometheus and want PromQL alone to decide. Load it or
 firing.yml, never both. firing.yml is the better one: here the intervals are 95 %
 for one look at one number, and Prometheus looks at every evaluation. That an
-alert needs the effect, limits that are apart by half of it, and both for as long
-as a window lasts stands in for a test that may be looked at for ever; no number
-of false alarms a month is promised. Budgets and slices of rules are not here:
-alerts are about totals.
+alert needs the effect, limits that are apart by what the rule tolerates, mostly
+half of it, and both for as long as a window lasts stands in for a test that may
+be looked at for ever; no number of false alarms a month is promised. Budgets and
+slices of rules are not here: alerts are about totals.
 
 Series are told apart by job, experiment, arm and key. An arm or control with
 several series, as while a window holds two steps of a ramp, is taken for the

@@ -30,7 +30,7 @@ func (c comparison) episode() episode {
 // base is a value with which nothing is wrong.
 func (c comparison) base() float64 {
 	if c.Against == alerts.Level {
-		return c.bound(0)
+		return c.bound(0, 0)
 	}
 	return c.gauge.typical
 }
@@ -209,8 +209,9 @@ func (c comparison) staysQuiet(o Options) unitTest {
 	if len(c.harmful()) == 1 {
 		t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "better", bad: c.bad(-c.harmful()[0]), width: narrow})...)
 	}
-	// Between the margin and the effect: beyond doubt, and too little.
-	little := rounded(c.base() + 0.35*(bad-c.base()))
+	// Between what is tolerated and the effect: beyond doubt, and too little.
+	share := (c.tolerated() + c.Effect) / 2 / (2 * c.Effect)
+	little := rounded(c.base() + share*(bad-c.base()))
 	t.series = append(t.series, c.series(e, armSeries{experiment: "e1", arm: "slight", bad: little, width: narrow})...)
 	// An arm whose limits are missing, and one that nothing can be compared with.
 	limitless := c.series(e, armSeries{experiment: "e1", arm: "limitless", bad: bad, width: narrow})
