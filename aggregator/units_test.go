@@ -66,3 +66,21 @@ func TestUnitsAreAFunctionOfTheSet(t *testing.T) {
 		}
 	}
 }
+
+// After each unit a cell has the smallest of those so far.
+func TestUnitTable(t *testing.T) {
+	r := newRand(1)
+	var table unitTable
+	for range 20 {
+		table.reset()
+		var units []uint64
+		for range 400 {
+			unit := 1 + r.Uint64N(300)
+			units = append(units, unit)
+			table.add(unitHash(unit))
+			if d := cmp.Diff(smallest(units), table.hashes[:table.n]); d != "" {
+				t.Fatalf("after %d units (-want +got):\n%s", len(units), d)
+			}
+		}
+	}
+}
