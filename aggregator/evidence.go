@@ -10,7 +10,9 @@ import (
 // Moment is an estimate that is about normal, with its variance by units.
 type Moment struct {
 	Value, Variance float64
-	N               int64 // rows
+	// N is how many events it rests on: auctions with candidates that have a
+	// reference, or of a loss the labels that are 1.
+	N int64
 }
 
 // Part is K of N, weighted, and how many independent rows N is worth.
@@ -28,7 +30,7 @@ func (c *CandidateSums) LogCalibration() (Moment, bool) {
 	if !ok || !okQ || !(q > 0) {
 		return Moment{}, false
 	}
-	return Moment{Value: math.Log(q), Variance: v, N: c.WithReference.N}, true
+	return Moment{Value: math.Log(q), Variance: v, N: int64(c.effective(c.WithReference.N))}, true
 }
 
 // MeanAbsLog is log_mae. Not ok without candidates that have a reference and where
@@ -40,7 +42,7 @@ func (c *CandidateSums) MeanAbsLog() (Moment, bool) {
 	}
 	v, ok := stats.MeanVariance(cells[:], stats.SmallSample)
 	m, okM := stats.Ratio(c.AbsLog.Float(fixed.LogBits), c.WithReference.Weight())
-	return Moment{Value: m, Variance: v, N: c.WithReference.N}, ok && okM
+	return Moment{Value: m, Variance: v, N: int64(c.effective(c.WithReference.N))}, ok && okM
 }
 
 // MeanLogLoss is log_loss. Not ok without winners and where all are of one unit.
@@ -52,7 +54,7 @@ func (w *WinnerSums) MeanLogLoss() (Moment, bool) {
 	}
 	v, ok := stats.MeanVariance(cells[:], stats.SmallSample)
 	m, okM := stats.Ratio(w.LogLoss.Float(fixed.LossBits), w.All.Weight())
-	return Moment{Value: m, Variance: v, N: w.All.N}, ok && okM
+	return Moment{Value: m, Variance: v, N: w.Labels.N}, ok && okM
 }
 
 // Coverage is the coverage of a family; the candidates of an auction are worth one.
@@ -144,20 +146,21 @@ func (c *CandidateSums) Reached(s *StageParts, k int) Part {
 }
 
 // CountDesignEffect is by how much the variance of a number of candidates exceeds
-// that of as many independent ones, at least 1: from how differently the buckets of
-// units are filled, Σ(n−n̄)²/Σn·64/63. It takes the number of auctions for random
-// too, so that it is that of a count whose auctions are not known: about
-// n(1+CV²) for auctions of n candidates on average. That is more than candidates an
-// auction vary by, but no less than what a part of them varies by that some auctions
-// have many of, as an optimization type may be. Without references, of which
-// buckets are, it is the candidates an auction.
+// that of as many independent ones, at least the candidates an auction: from how
+// differently the buckets of units are filled, Σ(n−n̄)²/Σn·64/63. It takes the number
+// of auctions for random too, so that it is that of a count whose auctions are not
+// known: about n(1+CV²) for auctions of n candidates on average. That is more than
+// candidates an auction vary by, but no less than what a part of them varies by that
+// some auctions have many of, as an optimization type may be. Buckets have candidates
+// with a reference only; where there are none it is the candidates an auction.
 func (c *CandidateSums) CountDesignEffect() float64 {
+	least := 1.0
+	if c.Auctions > 0 {
+		least = max(least, float64(c.All.N)/float64(c.Auctions))
+	}
 	n := float64(c.WithReference.N)
 	if !(n > 0) || len(c.Clusters.pages) == 0 {
-		if c.Auctions > 0 {
-			return max(1, float64(c.All.N)/float64(c.Auctions))
-		}
-		return 1
+		return least
 	}
 	mean := n / clusterBuckets
 	v := float64(clusterBuckets-len(c.Clusters.pages)) * mean * mean
@@ -166,7 +169,7 @@ func (c *CandidateSums) CountDesignEffect() float64 {
 		v += d * d
 	}
 	// Whether there is a reference is mostly a matter of the auction.
-	return max(1, v/n*clusterBuckets/(clusterBuckets-1)*float64(c.All.N)/n)
+	return max(least, v/n*clusterBuckets/(clusterBuckets-1)*float64(c.All.N)/n)
 }
 
 // Latencies are counted in bins of a sixteenth of an octave, 4.4 % wide, from

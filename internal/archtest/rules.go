@@ -35,7 +35,7 @@ var allowedImports = map[string]imports{
 	"internal/partition":      {code: []string{"aggregator", "consumer", "consumer/event", "consumer/join"}, tests: []string{"internal/simulate"}},
 	"internal/durable":        {code: []string{"consumer/join", "internal/partition"}},
 	"internal/alertlog":       {code: []string{"aggregator", "consumer"}, tests: []string{"internal/kafkatest"}},
-	"internal/watch":          {code: []string{"aggregator", "alerts", "internal/alertlog", "internal/stats"}},
+	"internal/watch":          {code: []string{"aggregator", "alerts", "internal/alertlog", "internal/stats"}, tests: []string{"consumer/event"}},
 	"internal/panes":          {code: []string{"aggregator", "consumer"}, tests: []string{"consumer/event", "internal/kafkatest"}},
 	"internal/telemetry":      {code: []string{"consumer/event"}},
 	"internal/api":            {code: []string{"aggregator", "alerts", "alerts/diagnosis", "consumer/event", "internal/api/exposition", "internal/api/page", "internal/stats", "internal/telemetry"}, tests: []string{"internal/api/apitest"}},
