@@ -28,7 +28,7 @@ func (s *Study) page() []byte {
 	b.WriteString(`# Studies
 
 What the statistics promise, measured on data whose truth is known. ` + "`make study`" + ` writes this page; ` +
-		"`internal/study`" + ` draws the data and calls the same functions of ` + "`internal/stats`" + ` that the product does.
+		"`internal/study`" + ` draws the data and calls the same functions of ` + "`internal/stats`" + ` that the product does. The default alerts have [a study of their own](studies/alerts.md).
 
 Figures have a 99 % interval, of Clopper and Pearson for rates. A claim that a rate is *at most* something holds unless that
 whole interval is above it: the rate itself may be exactly what is claimed. A claim that a rate is *above* something, of a
