@@ -18,6 +18,10 @@ type Evidence struct {
 	// rule has been judged and is silent is evidence as well.
 	Alerts  []alerts.Alert
 	Service Service
+	// AtPercent is the share of the traffic that whoever asks takes for in force, nil
+	// where they do not say: right after a step the numbers are still those of the
+	// share before, and their go is not about the new one.
+	AtPercent *float64
 }
 
 // Service is how far the numbers are.

@@ -100,6 +100,7 @@ func (f *findings) check(c Check, reason string) {
 func decide(e *Evidence, a *Arm, g *Guardrails) Gate {
 	f := &findings{reasons: map[Decision][]string{}}
 	unequal := f.sampleRatio(e, a, g)
+	f.share(e, a)
 	f.service(e, a, g)
 	f.alerts(e, a, g)
 	f.amounts(a, g)

@@ -75,6 +75,9 @@ var scenarios = []scenario{
 		other.Experiment = "another"
 		e.Alerts = append(e.Alerts, other, alert("coverage-drop", alerts.MetricCoverage, "third", "user", alerts.Critical, alerts.Firing))
 	}},
+	{"at the share that is meant", diagnosis.Go, func(e *diagnosis.Evidence, a *diagnosis.Arm, _ *diagnosis.Guardrails) {
+		e.AtPercent = &a.RampPercent
+	}},
 	{"without tower calls, switched off", diagnosis.Go, func(_ *diagnosis.Evidence, a *diagnosis.Arm, g *diagnosis.Guardrails) {
 		a.SuccessDifference, a.P99Ratio = nil, nil
 		g.MaxSuccessDrop, g.MaxP99Increase = 0, 0
@@ -149,6 +152,10 @@ var scenarios = []scenario{
 	}},
 	{"too little time", diagnosis.Wait, func(_ *diagnosis.Evidence, a *diagnosis.Arm, _ *diagnosis.Guardrails) {
 		a.SinceMs = a.NewestMs - 24*60_000
+	}},
+	{"the step is not in the numbers yet", diagnosis.Wait, func(e *diagnosis.Evidence, _ *diagnosis.Arm, _ *diagnosis.Guardrails) {
+		at := 70.0
+		e.AtPercent = &at
 	}},
 	{"just after the step", diagnosis.Wait, func(_ *diagnosis.Evidence, a *diagnosis.Arm, _ *diagnosis.Guardrails) {
 		*a = diagnosis.Arm{Name: a.Name, RampPercent: a.RampPercent, SinceMs: a.NewestMs}

@@ -10,6 +10,19 @@ import (
 	"github.com/rampgauge/rampgauge/internal/stats"
 )
 
+// share asks whether the numbers are about the share that is meant.
+func (f *findings) share(e *Evidence, a *Arm) {
+	if e.AtPercent == nil {
+		return
+	}
+	c := measured("ramp_percent", a.RampPercent, *e.AtPercent, a.RampPercent == *e.AtPercent)
+	if c.Verdict == Fail {
+		c.Verdict = Undecided
+		f.add(Wait, fmt.Sprintf("ramp percent: arm %s is at %s %% in the newest numbers, not at %s %%", a.Name, percent(a.RampPercent), percent(*e.AtPercent)))
+	}
+	f.checks = append(f.checks, c)
+}
+
 // service asks whether the numbers are those of now.
 func (f *findings) service(e *Evidence, a *Arm, g *Guardrails) {
 	if !e.ControlSeen {

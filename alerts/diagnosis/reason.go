@@ -194,8 +194,8 @@ func duration(d time.Duration) string {
 	case d < 48*time.Hour:
 		return trimmed(d.Round(time.Minute), "0s")
 	}
-	days := d.Round(time.Hour) / (24 * time.Hour)
-	return fmt.Sprintf("%dd%dh", days, (d.Round(time.Hour)-days*24*time.Hour)/time.Hour)
+	hours := int64(d.Round(time.Hour) / time.Hour)
+	return fmt.Sprintf("%dd%dh", hours/24, hours%24)
 }
 
 func trimmed(d time.Duration, zero string) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -28,6 +29,7 @@ type gateCommand struct {
 	Experiment string        `arg:"" help:"The experiment."`
 	Server     string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Where the server listens (default ${default})."`
 	Arm        string        `placeholder:"NAME" help:"The arm to decide about; default the one that is worst off."`
+	AtPercent  *float64      `placeholder:"PERCENT" help:"The share of the traffic that the arm is at: until the numbers have come to it, the answer is wait."`
 	Output     string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"text or json: the server's answer as it is (default ${default})."`
 	Timeout    time.Duration `default:"10s" placeholder:"DURATION" help:"How long to wait for an answer (default ${default})."`
 }
@@ -46,6 +48,9 @@ func (c gateCommand) Validate() error {
 	}
 	if c.Timeout <= 0 {
 		return fmt.Errorf("--timeout: %v: want more than 0", c.Timeout)
+	}
+	if p := c.AtPercent; p != nil && !(*p >= 0 && *p <= 100) {
+		return fmt.Errorf("--at-percent: %v: want 0 to 100", *p)
 	}
 	if c.Experiment == "" {
 		return errors.New("EXPERIMENT: must not be empty")
@@ -86,8 +91,15 @@ func (c gateCommand) Run(ctx context.Context, s system) error {
 // one is not the server that was named.
 func (c gateCommand) ask(ctx context.Context) ([]byte, *gateAnswer, error) {
 	address := strings.TrimSuffix(c.Server, "/") + "/api/v1/experiments/" + url.PathEscape(c.Experiment) + "/gate"
+	query := url.Values{}
 	if c.Arm != "" {
-		address += "?arm=" + url.QueryEscape(c.Arm)
+		query.Set("arm", c.Arm)
+	}
+	if c.AtPercent != nil {
+		query.Set("ramp_percent", strconv.FormatFloat(*c.AtPercent, 'f', -1, 64))
+	}
+	if len(query) > 0 {
+		address += "?" + query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

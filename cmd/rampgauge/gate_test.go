@@ -66,8 +66,8 @@ func TestGateAsksForTheArm(t *testing.T) {
 		asked = r.URL.RawQuery
 		fmt.Fprint(w, strings.Replace(decided("go"), "treatment", "b&c", 1))
 	})
-	if code, _, stderr := runGate(t, server, "--arm", "b&c"); code != exitOK || asked != "arm=b%26c" {
-		t.Errorf("got exit %d, query %q, %s; want 0 and arm=b%%26c", code, asked, stderr)
+	if code, _, stderr := runGate(t, server, "--arm", "b&c", "--at-percent", "12.5"); code != exitOK || asked != "arm=b%26c&ramp_percent=12.5" {
+		t.Errorf("got exit %d, query %q, %s; want 0 and arm=b%%26c&ramp_percent=12.5", code, asked, stderr)
 	}
 	if code, _, stderr := runGate(t, server, "--arm", "other"); code != exitNoAnswer || !strings.Contains(stderr, `"other"`) {
 		t.Errorf("an answer about another arm: got exit %d, %q; want 4", code, stderr)
@@ -180,6 +180,7 @@ func TestGateUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"gate"}, {"gate", ""}, {"gate", "x", "--server", "ftp://x"}, {"gate", "x", "--server", "http://"}, {"gate", "x", "--server", ":"},
 		{"gate", "x", "--timeout", "0s"}, {"gate", "x", "--output", "yaml"}, {"gate", "x", "y"},
+		{"gate", "x", "--at-percent", "101"}, {"gate", "x", "--at-percent", "half"},
 	} {
 		var out, errs bytes.Buffer
 		if code := execute(t.Context(), args, system{stdout: &out, stderr: &errs}); code != exitUsage || errs.Len() == 0 {

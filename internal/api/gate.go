@@ -3,7 +3,10 @@ package api
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/rampgauge/rampgauge/alerts/diagnosis"
@@ -69,7 +72,11 @@ func (s *Server) hook(status map[diagnosis.Decision]int) http.Handler {
 
 // gate decides about one arm, or about the worst of all.
 func (s *Server) gate(r *http.Request) (*gateJSON, error) {
-	if err := allowParams(r, "arm"); err != nil {
+	if err := allowParams(r, "arm", "ramp_percent"); err != nil {
+		return nil, err
+	}
+	at, err := gatePercent(r)
+	if err != nil {
 		return nil, err
 	}
 	name, arm := r.PathValue("experiment"), r.URL.Query().Get("arm")
@@ -85,6 +92,7 @@ func (s *Server) gate(r *http.Request) (*gateJSON, error) {
 			return nil, notFound("experiment %q has no arm %q; it has %s", name, arm, strings.Join(s.armsOf(name), ", "))
 		}
 	}
+	e.AtPercent = at
 	gates := diagnosis.Decide(e, s.opts.Guardrails(name))
 	out := &gateJSON{Experiment: name, Control: e.Control, Gate: diagnosis.Worst(gates), Arms: []armGateJSON{}}
 	for _, g := range gates {
@@ -93,6 +101,24 @@ func (s *Server) gate(r *http.Request) (*gateJSON, error) {
 		}
 	}
 	return out, nil
+}
+
+// gatePercent is the share that whoever asks takes for in force, nil without any.
+// The body of a POST has no part in it.
+func gatePercent(r *http.Request) (*float64, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("query: %w", err)
+	}
+	text := q.Get("ramp_percent")
+	if text == "" {
+		return nil, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || v < 0 || v > 100 {
+		return nil, badRequest("ramp_percent: %q is not a number from 0 to 100", text)
+	}
+	return &v, nil
 }
 
 // armsOf names the arms of an experiment that have been seen.

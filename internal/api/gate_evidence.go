@@ -148,9 +148,16 @@ func conversions(e *aggregator.WinnerEstimates) float64 { return e.Calibration.E
 
 // relative is the difference of two losses over the control's.
 func relative(a, b aggregator.Estimate) stats.Estimate {
-	d, _ := stats.Difference(a.Estimate, b.Estimate)
-	if !b.HasValue() || !(b.Value > 0) {
-		return stats.Estimate{N: d.N, Status: d.Status}
+	d, ok := stats.Difference(a.Estimate, b.Estimate)
+	if !ok || !b.HasValue() || !(b.Value > 0) {
+		status := a.Status
+		if status == stats.OK {
+			status = b.Status
+		}
+		if status == stats.OK {
+			status = stats.Undefined
+		}
+		return stats.Estimate{N: a.N + b.N, Status: status}
 	}
 	d.Value, d.Low, d.High = d.Value/b.Value, d.Low/b.Value, d.High/b.Value
 	return together(d, a, b)
