@@ -125,7 +125,8 @@ type Problem struct {
 	Text  string
 }
 
-func (p Problem) Error() string { return p.Field + ": " + p.Text }
+// String is the field and what is wrong with it.
+func (p Problem) String() string { return p.Field + ": " + p.Text }
 
 // Check reports everything that is wrong with a rule.
 func (r Rule) Check() []Problem {

@@ -23,7 +23,7 @@ func (t *Topic) Compacted(ctx context.Context, key string, c TopicConfig) (parti
 		case err == nil && info.Partitions > 0:
 			t.Recovered()
 			if info.Created {
-				t.problems.log.Info(key+": topic created", "topic", t.name, "partitions", info.Partitions)
+				t.problems.log.Info("topic created", "key", key, "topic", t.name, "partitions", info.Partitions)
 			}
 			return info.Partitions, t.checkPolicy(key, info)
 		case err != nil:
@@ -36,7 +36,7 @@ func (t *Topic) Compacted(ctx context.Context, key string, c TopicConfig) (parti
 func (t *Topic) checkPolicy(key string, info TopicInfo) error {
 	policy, known := info.Settings["cleanup.policy"]
 	if !known {
-		t.problems.log.Warn(key+": the broker does not tell the topic's settings; allow DescribeConfigs, or make sure of cleanup.policy=compact", "topic", t.name)
+		t.problems.log.Warn("the broker does not tell the topic's settings; allow DescribeConfigs, or make sure of cleanup.policy=compact", "key", key, "topic", t.name)
 		return nil
 	}
 	if policy == "compact" {

@@ -56,7 +56,7 @@ func (o Options) Validate() error {
 	}
 	for _, r := range o.Rules {
 		for _, p := range r.Check() {
-			require(false, "rule %s: %w", r.Name, p)
+			require(false, "rule %s: %s", r.Name, p)
 		}
 	}
 	require(o.Control != "", "control: must not be empty: want the name of the control arm")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"runtime/debug"
 
@@ -13,6 +14,7 @@ import (
 // runCommand is the service.
 type runCommand struct {
 	ConfigFile string `name:"config.file" required:"" placeholder:"FILE" help:"The configuration file."`
+	DryRun     bool   `name:"alerts.dry-run" help:"Print what would be sent to receivers of alerts on standard output, secrets masked, and send nothing."`
 }
 
 // Help is shown by run --help.
@@ -34,7 +36,12 @@ func (c runCommand) Run(ctx context.Context, s system) error {
 	if err != nil {
 		return err
 	}
+	var dryRun io.Writer
+	if c.DryRun {
+		dryRun = s.stdout
+	}
 	return app.Run(ctx, app.Options{
+		DryRun: dryRun,
 		Config: loaded, ConfigFile: c.ConfigFile, Logger: s.logger(loaded.Log), Hangup: s.hangups(),
 		Version: buildVersion(), Revision: version.GetRevision(),
 	})

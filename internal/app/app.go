@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -37,8 +38,10 @@ type Options struct {
 	InMemory bool
 	// EachDimension keeps a breakdown by each dimension seen, singly.
 	EachDimension bool
-	Version       string
-	Revision      string
+	// DryRun, unless nil, is where notifications are printed instead of being sent.
+	DryRun   io.Writer
+	Version  string
+	Revision string
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 	// Started is called with the service once it listens; nil: nobody needs it.
@@ -114,9 +117,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("web.listen %s: %w; choose a free address", c.Web.Listen, err)
 	}
 	settings := newSettings(&o)
+	alerting, err := newAlerting(&o, kafka, merged, p, cores, settings, topic.Ready)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, alerting.outbox.Close()) }()
+	settings.changed = alerting.runner.Reconfigure
 	server := api.New(api.Options{
 		Merged: merged, Pipeline: p, Counters: counters, Logger: o.Logger,
-		Experiments: settings.experiments, Reload: settings.reload, Config: settings.masked,
+		Experiments: settings.experiments, Alerts: alerting.runner.Alerts, Guardrails: settings.guardrails, Reload: settings.reload, Config: settings.masked,
 		AttributionWindow: c.Join.AttributionWindow, Owned: p.owns,
 		Version: o.Version, Revision: o.Revision, Instance: instance(listener.Addr()),
 	})
@@ -126,9 +135,20 @@ func Run(ctx context.Context, o Options) (err error) {
 	topicCtx, stopTopic := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTopic()
 	g.Go(func() error { return topic.Run(topicCtx) })
+	g.Go(func() error { return alerting.log.Run(topicCtx) })
+	judging, stopJudging := context.WithCancel(ctx)
+	defer stopJudging()
+	judged := make(chan struct{}) // all states of alerts are on their way to the topic
+	g.Go(func() error {
+		defer close(judged)
+		return alerting.runner.Run(judging)
+	})
+	g.Go(func() error { return alerting.outbox.Run(ctx) })
 	g.Go(func() error {
 		defer stopTopic()
 		err := in.Run(ctx)
+		stopJudging()
+		<-judged
 		flushCtx, cancel := context.WithTimeout(topicCtx, flushPatience)
 		defer cancel()
 		// What is not written is stored, and written by whoever opens the state next.

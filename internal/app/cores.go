@@ -46,6 +46,9 @@ type cores struct {
 type opened struct {
 	ends     [event.NumStreams]int64 // of the topics when first known; -1: not known yet
 	caughtUp bool                    // all that was there at the start is counted
+	// Of the ownership, for the experiments that are at home here.
+	generation int32
+	current    func(ctx context.Context, next [event.NumStreams]int64) error
 }
 
 func newCores(o *Options, merged *aggregator.Merged, topic *panes.Topic, p *pipeline, s *checkpoint.Store) *cores {
@@ -104,7 +107,7 @@ func (c *cores) handler(ctx context.Context, a consumer.Assignment) (consumer.Ha
 	}
 	c.pipeline.begin(a.Partition, h.Report())
 	c.mu.Lock()
-	c.open[a.Partition] = &opened{ends: [event.NumStreams]int64{-1, -1, -1}}
+	c.open[a.Partition] = &opened{ends: [event.NumStreams]int64{-1, -1, -1}, generation: a.Generation, current: a.Current}
 	c.mu.Unlock()
 	from := h.Offsets()
 	c.o.Logger.Info("partition opened", "partition", a.Partition, "predictions_from", from[event.Predictions],

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/rampgauge/rampgauge/alerts/diagnosis"
 	"github.com/rampgauge/rampgauge/internal/api"
 	"github.com/rampgauge/rampgauge/internal/config"
 )
@@ -15,12 +16,14 @@ var errNoConfigFile = errors.New("no configuration file was given")
 
 // settings holds the part of the configuration that a reload replaces.
 type settings struct {
-	o       *Options
+	o *Options
+	// changed is told after each reload.
+	changed func()
 	current atomic.Pointer[config.Config]
 }
 
 func newSettings(o *Options) *settings {
-	s := &settings{o: o}
+	s := &settings{o: o, changed: func() {}}
 	s.current.Store(&o.Config)
 	return s
 }
@@ -33,12 +36,18 @@ func (s *settings) experiments() []api.Experiment {
 	return out
 }
 
+// guardrails are what the gate of an experiment asks for.
+func (s *settings) guardrails(experiment string) diagnosis.Guardrails {
+	return s.current.Load().Guardrails(experiment)
+}
+
 func (s *settings) masked() ([]byte, error) {
 	text, err := s.current.Load().Masked()
 	return []byte(text), err
 }
 
-// reload reads the configuration file again and swaps in its experiments once
+// reload reads the configuration file again, with its rule files, and swaps in its
+// experiments, alert rules and gate once
 // the whole file has been found good; on an error nothing changes.
 func (s *settings) reload() error {
 	if s.o.ConfigFile == "" {
@@ -51,7 +60,9 @@ func (s *settings) reload() error {
 	next := *s.current.Load()
 	next.Experiments = fresh.Experiments
 	next.Alerts = fresh.Alerts
+	next.Gate = fresh.Gate
 	s.current.Store(&next)
+	s.changed()
 	s.o.Logger.Info("configuration reloaded", "file", s.o.ConfigFile)
 	return nil
 }

@@ -62,8 +62,9 @@ var allowedImports = map[string]imports{
 	// The only ones that wire.
 	"internal/app": {
 		code: []string{
-			"aggregator", "consumer", "consumer/event", "consumer/join", "internal/api", "internal/checkpoint", "internal/config", "internal/durable",
-			"internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition", "internal/simulate", "internal/telemetry",
+			"aggregator", "alerts", "alerts/deliver", "alerts/diagnosis", "alerts/receiver", "alerts/receiver/alertmanager", "alerts/receiver/pagerduty",
+			"alerts/receiver/slack", "alerts/receiver/webhook", "consumer", "consumer/event", "consumer/join", "internal/alertlog", "internal/api", "internal/checkpoint", "internal/config", "internal/durable",
+			"internal/eventfile", "internal/kafkatest", "internal/panes", "internal/partition", "internal/simulate", "internal/telemetry", "internal/watch",
 		},
 	},
 	"cmd/rampgauge": {

@@ -32,6 +32,4 @@ func TestGuardrails(t *testing.T) {
 }
 
 // cmpEmpty takes a list without entries for none.
-var cmpEmpty = cmp.Comparer(func(a, b []alerts.Severity) bool {
-	return slices.Equal(a, b)
-})
+var cmpEmpty = cmp.Comparer(slices.Equal[[]alerts.Severity])

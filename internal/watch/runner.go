@@ -252,6 +252,6 @@ func (r *Runner) report(experiment, with string, err error) {
 	}
 	if text := err.Error(); r.problems[p] != text {
 		r.problems[p] = text
-		r.log.Error("alerts: a problem with the "+with, "experiment", experiment, "error", err)
+		r.log.Error("alerts: a problem", "with", with, "experiment", experiment, "error", err)
 	}
 }
