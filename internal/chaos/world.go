@@ -33,7 +33,7 @@ func (w *world) say(format string, args ...any) {
 
 const instanceConfig = `
 kafka: {brokers: [%s], group: %s}
-topics: {panes: {name: %s-panes}, dead_letters: {name: %s-dead}}
+topics: {panes: {name: %s-panes}, alerts: {name: %s-alerts}, dead_letters: {name: %s-dead}}
 join: {window: 10s, attribution_window: 2m, memory: 64MiB}
 aggregation: {windows: [1m, 5m], slices: [[surface]]}
 web: {listen: "%s"}
@@ -53,7 +53,7 @@ func (w *world) instance(group, name string) (*live.Instance, error) {
 	return live.New(live.Options{
 		Name: name, Dir: filepath.Join(w.o.dir, name), Binary: w.o.binary,
 		Config: func(addr, data string) string {
-			return fmt.Sprintf(instanceConfig, strings.Join(w.broker.Brokers(), ","), group, group, group, addr, data, checkpoint)
+			return fmt.Sprintf(instanceConfig, strings.Join(w.broker.Brokers(), ","), group, group, group, group, addr, data, checkpoint)
 		},
 	})
 }

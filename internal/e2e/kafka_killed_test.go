@@ -49,7 +49,8 @@ func TestBrokerKilledInMidRun(t *testing.T) {
 		produced <- err
 	}()
 	s = startService(t, cfg, nil)
-	for consumed(t, s) < want.Auctions/4 {
+	known := func() bool { return bytes.Contains(s.get("/api/v1/experiments"), []byte(want.Experiment)) }
+	for consumed(t, s) < want.Auctions/4 || !known() {
 		if ctx.Err() != nil {
 			t.Fatal("too few records read before the broker was to be killed")
 		}
@@ -90,7 +91,7 @@ func configOnKafka(t *testing.T, broker *kafkatest.Real, prefix string) config.C
 	setFormat(&cfg, event.Protobuf)
 	cfg.Kafka.Brokers, cfg.Kafka.Group = broker.Brokers(), prefix
 	for _, name := range []*string{
-		&cfg.Topics.Predictions.Name, &cfg.Topics.Impressions.Name, &cfg.Topics.Conversions.Name, &cfg.Topics.DeadLetters.Name, &cfg.Topics.Panes.Name,
+		&cfg.Topics.Predictions.Name, &cfg.Topics.Impressions.Name, &cfg.Topics.Conversions.Name, &cfg.Topics.DeadLetters.Name, &cfg.Topics.Panes.Name, &cfg.Topics.Alerts.Name,
 	} {
 		*name = prefix + "." + *name
 	}

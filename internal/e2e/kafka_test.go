@@ -93,11 +93,12 @@ topics:
   impressions: %s
   conversions: %s
   dead_letters: {name: %s-%s-dead}
-  panes: {name: %s-%s-panes}
+  panes: {name: %[2]s-%[3]s-panes}
+  alerts: {name: %[2]s-%[3]s-alerts}
 aggregation: {slices: [[slot]], commit_interval: 100ms}
-state: {dir: %q}
-web: {listen: %q}
-`, broker, name, f, topic("p"), topic("i"), topic("c"), name, f, name, f, filepath.Join(dir, "state"), addr)
+state: {dir: %[9]q}
+web: {listen: %[10]q}
+`, broker, name, f, topic("p"), topic("i"), topic("c"), name, f, filepath.Join(dir, "state"), addr)
 	file = filepath.Join(dir, "rampgauge.yml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
