@@ -76,4 +76,11 @@ func (e *Engine) add(n Notification) {
 	e.state.Sequence++
 	n.Sequence, n.Experiment, n.Owner = e.state.Sequence, e.opts.Experiment, e.opts.Owner
 	e.state.Undelivered = append(e.state.Undelivered, n)
+	switch n.Action {
+	case Trigger:
+		e.state.Open[n.Key] = n
+	case Resolve:
+		delete(e.state.Open, n.Key)
+	case Change:
+	}
 }

@@ -27,6 +27,8 @@ type state struct {
 	SampleRatio sampleRatio           `json:"sample_ratio"`
 	Latencies   map[string]*latencies `json:"latencies"` // by tower and arm
 	Undelivered []Notification        `json:"undelivered"`
+	// Open are the newest triggers of keys that are not resolved.
+	Open map[string]Notification `json:"open,omitempty"`
 	// Shown are the alerts as they were after the last step: what other instances
 	// show of them.
 	Shown []Alert `json:"shown"`
@@ -66,7 +68,7 @@ type slice struct {
 }
 
 func newState() state {
-	return state{Version: stateVersion, Collected: map[string]*collected{}, Arms: map[string]*armState{}, Latencies: map[string]*latencies{}}
+	return state{Version: stateVersion, Open: map[string]Notification{}, Collected: map[string]*collected{}, Arms: map[string]*armState{}, Latencies: map[string]*latencies{}}
 }
 
 // State is everything that the Engine knows, for Restore.
@@ -88,6 +90,9 @@ func (e *Engine) Restore(b []byte) error {
 	}
 	if s.Version != stateVersion {
 		return fmt.Errorf("alerts: experiment %q: state has form %d, this program knows %d; run the newer program, or remove the state to begin anew", e.opts.Experiment, s.Version, stateVersion)
+	}
+	if s.Open == nil {
+		s.Open = map[string]Notification{}
 	}
 	for _, t := range s.Targets {
 		if t.Slices == nil {
@@ -112,6 +117,16 @@ func AlertsOf(b []byte) ([]Alert, error) {
 
 // Undelivered are the notifications that have not been delivered, in order.
 func (e *Engine) Undelivered() []Notification { return slices.Clone(e.state.Undelivered) }
+
+// Open are the triggers, delivered or not, of all keys that are not resolved, by
+// key: what a new owner has to remind receivers of that forget.
+func (e *Engine) Open() []Notification {
+	var out []Notification
+	for _, key := range sortedKeys(e.state.Open) {
+		out = append(out, e.state.Open[key])
+	}
+	return out
+}
 
 // Delivered notes that a notification needs no further care.
 func (e *Engine) Delivered(sequence uint64) {

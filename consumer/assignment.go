@@ -19,7 +19,8 @@ import (
 var ErrFenced = errors.New("another member may have the partition")
 
 // Assignment is a partition number that this member has been given, and what
-// its handler may use. The functions but Wake are for the handler's own goroutine.
+// its handler may use. The functions but Wake, and Current without offsets, are
+// for the handler's own goroutine.
 type Assignment struct {
 	Partition  int32
 	Generation int32 // of the group, which counts up with every rebalance

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"syscall"
-	"time"
 
 	"github.com/rampgauge/rampgauge/aggregator"
 	"github.com/rampgauge/rampgauge/alerts"
@@ -15,6 +15,7 @@ import (
 	"github.com/rampgauge/rampgauge/consumer"
 	"github.com/rampgauge/rampgauge/consumer/event"
 	"github.com/rampgauge/rampgauge/internal/alertlog"
+	"github.com/rampgauge/rampgauge/internal/config"
 	"github.com/rampgauge/rampgauge/internal/durable"
 	"github.com/rampgauge/rampgauge/internal/watch"
 )
@@ -33,14 +34,14 @@ type alerting struct {
 
 // outbox is where notifications go. A deliver.Outbox is one.
 type outbox interface {
-	Add(ns ...alerts.Notification) error
+	watch.Outbox
 	Run(ctx context.Context) error
 	Close() error
 }
 
-func newAlerting(o *Options, kafka consumer.Options, merged *aggregator.Merged, p *pipeline, c *cores, s *settings, ready func() bool) (*alerting, error) {
+func newAlerting(o *Options, kafka consumer.Options, merged *aggregator.Merged, p *pipeline, c *cores, s *settings) (*alerting, error) {
 	cfg := &o.Config
-	a := &alerting{health: health{pipeline: p, merged: merged}}
+	a := &alerting{health: health{pipeline: p, merged: merged, lag: p.lagging}}
 	a.log = alertlog.New(alertlog.Options{Kafka: kafka, Topic: cfg.Topics.Alerts.Name, Logger: o.Logger})
 	store := watch.Store(watch.NewMemory())
 	if !o.InMemory {
@@ -51,7 +52,7 @@ func newAlerting(o *Options, kafka consumer.Options, merged *aggregator.Merged, 
 		store = disk
 	}
 	var err error
-	if a.outbox, err = newOutbox(o, p.owns, func(n alerts.Notification) {
+	if a.outbox, err = newOutbox(o, func(experiment string) bool { return a.runner.Owns(experiment) }, func(n alerts.Notification) {
 		if err := a.runner.Delivered(n); err != nil {
 			o.Logger.Error("a delivery is not noted, so that it may be repeated", "error", err)
 		}
@@ -60,13 +61,9 @@ func newAlerting(o *Options, kafka consumer.Options, merged *aggregator.Merged, 
 	}
 	a.runner = watch.NewRunner(watch.RunnerOptions{
 		Experiments: func() []string {
-			names := []string{""} // the service itself
-			for _, e := range merged.Experiments() {
-				names = append(names, e.Name)
-			}
-			return names
+			return append([]string{""}, s.reported(merged.Experiments())...) // "": the service itself
 		},
-		Owned: p.owns, Claim: c.claimExperiment, Ready: ready,
+		Owned: p.owns, Claim: c.claimExperiment, Ready: p.Ready,
 		Engine:    s.engine,
 		NewEngine: func(o alerts.Options) watch.Engine { return alerts.NewEngine(o) },
 		Windows:   watch.Panes{Merged: merged, Pane: cfg.Aggregation.Pane},
@@ -74,6 +71,30 @@ func newAlerting(o *Options, kafka consumer.Options, merged *aggregator.Merged, 
 		Log:       a.log, Store: store, Outbox: a.outbox, Now: o.Now, Logger: o.Logger,
 	})
 	return a, nil
+}
+
+// reported are the names of those experiments that the configuration in force
+// reports: those that it names or, if it names none, all.
+func (s *settings) reported(all []aggregator.Experiment) []string {
+	listed := s.current.Load().Experiments
+	var names []string
+	for _, e := range all {
+		if len(listed) == 0 || slices.ContainsFunc(listed, func(l config.Experiment) bool { return l.Name == e.Name }) {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// deliver runs the outbox once it is known what this instance owns: before, it
+// would leave to others what waits in it.
+func (a *alerting) deliver(ctx context.Context) error {
+	select {
+	case <-a.runner.Opened():
+		return a.outbox.Run(ctx)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // engine is how an experiment is judged, by the configuration in force.
@@ -153,6 +174,9 @@ func (p *preview) Add(ns ...alerts.Notification) error {
 	return nil
 }
 
+// Adopt implements watch.Outbox: nobody is reminded of anything.
+func (p *preview) Adopt(...alerts.Notification) error { return nil }
+
 func (p *preview) Run(ctx context.Context) error {
 	for {
 		select {
@@ -181,65 +205,3 @@ func (p *preview) print(n alerts.Notification) error {
 }
 
 func (p *preview) Close() error { return nil }
-
-// health is what the rules about the service itself read.
-type health struct {
-	pipeline *pipeline
-	merged   *aggregator.Merged
-
-	consumed           int64 // when it was last looked at
-	began              time.Time
-	unmatched, records [event.NumStreams]int64 // at began
-}
-
-// unmatchedOver is how long a share of unmatched records is over, at least.
-const unmatchedOver = 5 * time.Minute
-
-func (h *health) of(experiment string) alerts.Health {
-	if experiment != "" {
-		for _, e := range h.merged.Experiments() {
-			if e.Name == experiment {
-				return alerts.Health{NewestMs: e.LastMs}
-			}
-		}
-		return alerts.Health{}
-	}
-	out := alerts.Health{WatermarkMs: h.merged.NewestMs()}
-	for _, l := range h.pipeline.Lag() {
-		out.LagRecords += l.Records
-	}
-	consumed, unmatched := h.pipeline.totals()
-	all := int64(0)
-	for _, n := range consumed {
-		all += n
-	}
-	out.Progressing = all > h.consumed
-	h.consumed = all
-	now := h.pipeline.now()
-	if h.began.IsZero() || now.Sub(h.began) >= 2*unmatchedOver {
-		h.began, h.unmatched, h.records = now, unmatched, consumed
-	}
-	if now.Sub(h.began) >= unmatchedOver {
-		for st := range event.NumStreams {
-			n := float64(consumed[st] - h.records[st])
-			if st != event.Predictions && n > 0 {
-				out.Unmatched = append(out.Unmatched, alerts.Share{Metric: alerts.MetricUnmatched, Key: st.String(), K: float64(unmatched[st] - h.unmatched[st]), N: n, Clusters: n})
-			}
-		}
-	}
-	return out
-}
-
-// totals are all records taken in, and those that found no partner.
-func (p *pipeline) totals() (consumed, unmatched [event.NumStreams]int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, r := range p.reports {
-		for st := range event.NumStreams {
-			c := streamCounts(&r, st)
-			consumed[st] += c.Consumed
-			unmatched[st] += c.Unmatched
-		}
-	}
-	return consumed, unmatched
-}

@@ -117,7 +117,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("web.listen %s: %w; choose a free address", c.Web.Listen, err)
 	}
 	settings := newSettings(&o)
-	alerting, err := newAlerting(&o, kafka, merged, p, cores, settings, topic.Ready)
+	alerting, err := newAlerting(&o, kafka, merged, p, cores, settings)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -143,7 +143,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		defer close(judged)
 		return alerting.runner.Run(judging)
 	})
-	g.Go(func() error { return alerting.outbox.Run(ctx) })
+	g.Go(func() error { return alerting.deliver(ctx) })
 	g.Go(func() error {
 		defer stopTopic()
 		err := in.Run(ctx)

@@ -31,6 +31,8 @@ type pipeline struct {
 	mu          sync.Mutex
 	reports     map[int32]partition.Report
 	corruptSeen [event.NumStreams]telemetry.StreamCounts // already counted
+	// Since the process began, over all partitions that it has had.
+	grownConsumed, grownUnmatched [event.NumStreams]int64
 }
 
 func newPipeline(m *aggregator.Merged, topic *panes.Topic, c *telemetry.Counters, now func() time.Time) *pipeline {
@@ -60,6 +62,8 @@ func (p *pipeline) report(source int32, r partition.Report) {
 	for s := range event.NumStreams {
 		before, after := streamCounts(&old, s), streamCounts(&r, s)
 		p.counters.Grow(s, &before, &after)
+		p.grownConsumed[s] += after.Consumed - before.Consumed
+		p.grownUnmatched[s] += after.Unmatched - before.Unmatched
 	}
 	p.growCorrupt()
 	if expired := r.Expired - old.Expired; expired > 0 {

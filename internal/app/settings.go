@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"github.com/rampgauge/rampgauge/alerts/diagnosis"
@@ -46,9 +48,9 @@ func (s *settings) masked() ([]byte, error) {
 	return []byte(text), err
 }
 
-// reload reads the configuration file again, with its rule files, and swaps in its
-// experiments, alert rules and gate once
-// the whole file has been found good; on an error nothing changes.
+// reload reads the configuration file again, with its rule files, and swaps in
+// its experiments, alert rules and gate once the whole file has been found good;
+// on an error nothing changes.
 func (s *settings) reload() error {
 	if s.o.ConfigFile == "" {
 		return fmt.Errorf("reload: %w", errNoConfigFile)
@@ -59,12 +61,33 @@ func (s *settings) reload() error {
 	}
 	next := *s.current.Load()
 	next.Experiments = fresh.Experiments
-	next.Alerts = fresh.Alerts
+	next.Alerts = s.sameReceivers(fresh.Alerts)
 	next.Gate = fresh.Gate
 	s.current.Store(&next)
 	s.changed()
 	s.o.Logger.Info("configuration reloaded", "file", s.o.ConfigFile)
 	return nil
+}
+
+// sameReceivers are alerts with the receivers and routes that are in force: the
+// outbox has what is on its way to them.
+func (s *settings) sameReceivers(fresh config.Alerts) config.Alerts {
+	now := s.current.Load().Alerts
+	var kept []string
+	keep := func(key string, same bool) {
+		if !same {
+			kept = append(kept, "alerts."+key)
+		}
+	}
+	keep("mode", fresh.Mode == now.Mode)
+	keep("page_url", fresh.PageURL == now.PageURL)
+	keep("receivers", reflect.DeepEqual(fresh.Receivers, now.Receivers))
+	keep("routes", reflect.DeepEqual(fresh.Routes, now.Routes))
+	if len(kept) > 0 {
+		s.o.Logger.Warn("some keys stay as they were until a restart", "keys", strings.Join(kept, ", "))
+	}
+	fresh.Mode, fresh.PageURL, fresh.Receivers, fresh.Routes = now.Mode, now.PageURL, now.Receivers, now.Routes
+	return fresh
 }
 
 // watch reloads on each hangup until ctx ends.

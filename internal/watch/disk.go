@@ -78,7 +78,7 @@ type Disk struct{ dir string }
 // OpenDisk makes the directory where it is missing.
 func OpenDisk(dir string) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("state.dir: %w", err)
+		return nil, fmt.Errorf("alerts: states: %w", err)
 	}
 	return &Disk{dir}, nil
 }

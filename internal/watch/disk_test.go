@@ -83,7 +83,7 @@ func TestDiskCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenDisk(file); err == nil || !strings.Contains(err.Error(), "state.dir: ") || !strings.Contains(err.Error(), file) {
+	if _, err := OpenDisk(file); err == nil || !strings.Contains(err.Error(), "alerts: states: ") || !strings.Contains(err.Error(), file) {
 		t.Errorf("OpenDisk on a file = %v", err)
 	}
 	d := &Disk{filepath.Join(file, "below")}

@@ -89,8 +89,9 @@ type outbox struct {
 	i       *instance
 	known   map[string]bool // false: waiting; true: delivered
 	waiting []alerts.Notification
-	down    bool // the receiver is
-	full    bool // the disk is
+	reminds map[string]bool // keys that it reminds of
+	down    bool            // the receiver is
+	full    bool            // the disk is
 }
 
 func identity(n alerts.Notification) string {
@@ -122,7 +123,22 @@ func (o *outbox) Add(told ...alerts.Notification) error {
 	return nil
 }
 
+func (o *outbox) Adopt(triggers ...alerts.Notification) error {
+	if o.full {
+		return errFull
+	}
+	for _, n := range triggers {
+		o.reminds[n.Key] = true
+	}
+	return nil
+}
+
 func (o *outbox) pump() {
+	select {
+	case <-o.i.Opened():
+	default:
+		return
+	}
 	for len(o.waiting) > 0 && !o.down {
 		n := o.waiting[0]
 		if !o.i.Owns(n.Experiment) {

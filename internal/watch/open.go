@@ -9,10 +9,11 @@ import (
 	"github.com/rampgauge/rampgauge/internal/alertlog"
 )
 
-// open makes units of experiments that are ours and have none.
-func (r *Runner) open(ctx context.Context, names []string) {
+// open makes units of experiments that are ours and have none. It reports
+// whether none of them has to wait.
+func (r *Runner) open(ctx context.Context, names []string) (done bool) {
 	if len(names) == 0 {
-		return
+		return true
 	}
 	now := r.o.Now()
 	for _, name := range names {
@@ -26,11 +27,13 @@ func (r *Runner) open(ctx context.Context, names []string) {
 	ok, err := r.o.Log.CaughtUp(asking)
 	r.report("", "topic", err)
 	if err != nil || !ok {
-		return
+		return false
 	}
+	done = true
 	for _, name := range names {
 		u, err := r.load(ctx, name, now.Sub(r.since[name]) >= settling)
 		if r.report(name, "state", err); u == nil || err != nil {
+			done = done && err != nil
 			continue
 		}
 		delete(r.since, name)
@@ -38,6 +41,7 @@ func (r *Runner) open(ctx context.Context, names []string) {
 		r.units[name] = u
 		r.mu.Unlock()
 	}
+	return done
 }
 
 // load makes a unit from the newest state that is known, and claims it. It
@@ -67,7 +71,7 @@ func (r *Runner) load(ctx context.Context, name string, settled bool) (*unit, er
 			return nil, fmt.Errorf("state %s: %w", v, err)
 		}
 	}
-	u.throughMs, u.owed = u.engine.ThroughMs(), u.engine.Undelivered()
+	u.throughMs, u.owed, u.adopt = u.engine.ThroughMs(), u.engine.Undelivered(), true
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	// Stored and published at once, so that whoever had it before learns of us.

@@ -8,81 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/rampgauge/rampgauge/alerts"
-	"github.com/rampgauge/rampgauge/internal/alertlog"
 )
-
-// Engine is what judges one experiment: an alerts.Engine.
-type Engine interface {
-	Reconfigure(o alerts.Options)
-	State() ([]byte, error)
-	Restore(state []byte) error
-	Step(w *alerts.Window, now time.Time) []alerts.Notification
-	Tick(now time.Time, h alerts.Health) []alerts.Notification
-	Undelivered() []alerts.Notification
-	Delivered(sequence uint64)
-	Alerts() []alerts.Alert
-	ThroughMs() int64
-}
-
-// Windows has what the engines judge.
-type Windows interface {
-	// Complete returns the first window that begins at or after throughMs, event
-	// time [fromMs, toMs), of 0 the first that there is; ok says whether it is there
-	// and complete.
-	Complete(experiment string, throughMs int64) (fromMs, toMs int64, ok bool)
-	// Window is what a stretch of event time has added.
-	Window(experiment string, fromMs, toMs int64) (*alerts.Window, error)
-}
-
-// Log carries states between instances: an alertlog.Log.
-type Log interface {
-	Ready() bool
-	CaughtUp(ctx context.Context) (bool, error)
-	Get(experiment string) (alertlog.Version, []byte, bool)
-	Put(experiment string, v alertlog.Version, state []byte)
-	Flush(ctx context.Context) error
-}
-
-// Store keeps states on this machine.
-type Store interface {
-	// Load returns the state that was saved last; ok is false where none was.
-	Load(experiment string) (v alertlog.Version, state []byte, ok bool, err error)
-	// Save replaces it; once it has returned, a crash does not lose it.
-	Save(experiment string, v alertlog.Version, state []byte) error
-}
-
-// Outbox delivers notifications. It takes those that it has or had already
-// without sending them again.
-type Outbox interface {
-	Add(n ...alerts.Notification) error
-}
-
-// RunnerOptions configures a Runner. All functions and interfaces are required.
-type RunnerOptions struct {
-	// Experiments lists all experiments that there are numbers of.
-	Experiments func() []string
-	// Owned reports whether the group has given an experiment to this instance.
-	Owned func(experiment string) bool
-	// Claim asks the group whether an experiment is ours still, and returns the
-	// epoch of this ownership: higher than those of all owners before, and at
-	// least seen, the newest one known.
-	Claim func(ctx context.Context, experiment string, seen uint64) (epoch uint64, err error)
-	// Ready reports whether the numbers are those of all that was there at the start.
-	Ready     func() bool
-	Engine    func(experiment string) alerts.Options
-	NewEngine func(alerts.Options) Engine
-	Windows   Windows
-	Health    func(experiment string) alerts.Health
-	Log       Log
-	Store     Store
-	Outbox    Outbox
-
-	Interval time.Duration    // between turns; 0: 1 s
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: slog.Default
-}
 
 const (
 	// turnWindows bounds what one experiment catches up with in a turn.
@@ -113,6 +39,7 @@ type Runner struct {
 	units  map[string]*unit
 	others map[string]shown // what the log's states say, by experiment
 	ended  time.Time        // of the last turn
+	opened chan struct{}    // closed once all that was ours at first has a unit
 
 	// Of Run's goroutine.
 	since    map[string]time.Time // when experiments became ours that have no unit yet
@@ -134,7 +61,7 @@ func NewRunner(o RunnerOptions) *Runner {
 		o.Logger = slog.Default()
 	}
 	return &Runner{
-		o: o, log: o.Logger, units: map[string]*unit{}, others: map[string]shown{},
+		o: o, log: o.Logger, units: map[string]*unit{}, others: map[string]shown{}, opened: make(chan struct{}),
 		since: map[string]time.Time{}, problems: map[problem]string{},
 	}
 }
@@ -161,9 +88,7 @@ func (r *Runner) turn(ctx context.Context) {
 	if !r.ended.IsZero() && apart(r.ended, began) > stalled {
 		r.confirm(ctx, r.all()...)
 	}
-	if r.o.Ready() && r.o.Log.Ready() {
-		r.follow(ctx)
-	}
+	r.follow(ctx, r.o.Ready() && r.o.Log.Ready())
 	due := r.all()
 	for n := 0; len(due) > 0 && n < turnWindows && r.o.Now().Sub(began) < r.o.Interval; n++ {
 		due = slices.DeleteFunc(due, func(u *unit) bool { return !r.step(u) })
@@ -176,9 +101,9 @@ func (r *Runner) turn(ctx context.Context) {
 	r.mu.Unlock()
 }
 
-// follow takes up the experiments that have become ours, and gives up those
-// that are no longer.
-func (r *Runner) follow(ctx context.Context) {
+// follow gives up the experiments that are ours no longer and, if it is ready,
+// takes up those that have become ours.
+func (r *Runner) follow(ctx context.Context, ready bool) {
 	owned := map[string]bool{}
 	for _, name := range r.o.Experiments() {
 		if r.o.Owned(name) {
@@ -193,6 +118,9 @@ func (r *Runner) follow(ctx context.Context) {
 	}
 	r.release(ctx, lost)
 	maps.DeleteFunc(r.since, func(name string, _ time.Time) bool { return !owned[name] })
+	if !ready {
+		return
+	}
 	var opening []string
 	for name := range owned {
 		if r.unit(name) == nil {
@@ -200,8 +128,24 @@ func (r *Runner) follow(ctx context.Context) {
 		}
 	}
 	slices.Sort(opening)
-	r.open(ctx, opening)
+	if r.open(ctx, opening) && r.isOpening() {
+		close(r.opened)
+	}
 }
+
+func (r *Runner) isOpening() bool {
+	select {
+	case <-r.opened:
+		return false
+	default:
+		return true
+	}
+}
+
+// Opened is closed once the states of all experiments that were given to this
+// instance at first are loaded, or cannot be: from then on Owns tells what an
+// outbox may send, and what it may drop.
+func (r *Runner) Opened() <-chan struct{} { return r.opened }
 
 // Owns reports whether an experiment's alerts are this instance's to tell: its
 // state is loaded and claimed, and the process has not stood still since it was
@@ -209,7 +153,16 @@ func (r *Runner) follow(ctx context.Context) {
 func (r *Runner) Owns(experiment string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.units[experiment] != nil && apart(r.ended, r.o.Now()) <= stalled
+	u := r.units[experiment]
+	if u == nil {
+		return false
+	}
+	if apart(r.ended, r.o.Now()) <= stalled {
+		return true
+	}
+	// Should it be ours after all, what was dropped for this answer is handed over again.
+	u.denied.Store(true)
+	return false
 }
 
 func (r *Runner) unit(name string) *unit {

@@ -104,6 +104,78 @@ func TestStoodStill(t *testing.T) {
 	}
 }
 
+// What the outbox drops because the process stood still it is given again, if
+// the experiment is still ours, and with it what is firing.
+func TestDroppedWhileStoodStill(t *testing.T) {
+	w, a := breached(t)
+	a.box.down = true
+	w.seconds(30, a)
+	if len(a.box.waiting) != 1 || len(a.box.reminds) != 0 {
+		t.Fatalf("waiting %v, reminded of %v; want one, and nothing before it is sent", a.box.waiting, a.box.reminds)
+	}
+	w.now = w.now.Add(time.Minute)
+	a.box.down = false
+	a.box.pump()
+	if len(a.box.waiting) > 0 || len(w.receiver.incidents) > 0 {
+		t.Fatalf("a process that stood still sent %v and keeps %v, want neither", w.receiver.incidents, a.box.waiting)
+	}
+	w.seconds(1, a)
+	if len(w.receiver.incidents) != 1 || len(a.box.reminds) != 1 {
+		t.Errorf("incidents %v, reminded of %v; want the one of the breach", w.receiver.incidents, a.box.reminds)
+	}
+}
+
+// A new owner has receivers reminded of what was firing before.
+func TestAdopts(t *testing.T) {
+	w, a := breached(t)
+	w.seconds(30, a)
+	if len(w.receiver.incidents) != 1 {
+		t.Fatalf("incidents: %v, want 1", w.receiver.incidents)
+	}
+	b := w.instance("b")
+	b.box.full = true
+	w.assign("x", b)
+	a.learn()
+	b.learn()
+	w.seconds(10, a, b)
+	if n := strings.Count(w.lines.String(), "1 alerts that are firing may be forgotten"); n != 1 {
+		t.Errorf("%d lines about an outbox that takes nothing, want 1", n)
+	}
+	b.box.full = false
+	w.seconds(1, a, b)
+	if len(b.box.reminds) != 1 {
+		t.Errorf("reminded of %v, want of what fires", b.box.reminds)
+	}
+}
+
+// While the group has given nothing yet, nothing is taken up; what it has taken
+// away is given up all the same.
+func TestNotReady(t *testing.T) {
+	w, a := breached(t)
+	ready := false
+	a.o.Ready = func() bool { return ready }
+	opened := func() bool { return !a.isOpening() }
+	w.seconds(5, a)
+	if a.unit("x") != nil || opened() {
+		t.Error("an experiment was taken up before the group had given it")
+	}
+	ready = true
+	w.seconds(1, a)
+	if a.unit("x") == nil || !opened() {
+		t.Error("the experiment was not taken up")
+	}
+	ready = false
+	w.seconds(1, a)
+	if a.unit("x") == nil {
+		t.Error("the experiment was given up")
+	}
+	a.owns["x"] = false
+	w.seconds(1, a)
+	if a.unit("x") != nil || !opened() {
+		t.Error("the experiment was not given up")
+	}
+}
+
 // What is delivered after an experiment was given away is the next owner's to note.
 func TestDeliveredTooLate(t *testing.T) {
 	w, a := breached(t)
@@ -208,16 +280,17 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("%s shows %q", i.name, s)
 		}
 	}
-	decoded := a.engines["y"]
-	a.Alerts()
-	if a.engines["y"] != decoded {
+	before := &a.published("y")[0]
+	if &a.published("y")[0] != before {
 		t.Error("a state that has not changed was decoded again")
 	}
+	// Of others what their owners have published, under their configuration.
 	w.owners = "another team"
 	a.Reconfigure()
 	for _, alert := range a.Alerts() {
-		if alert.Summary != "another team" {
-			t.Errorf("%s is shown under the options of before: %q", alert.Experiment, alert.Summary)
+		want := map[string]string{"x": "another team", "y": ""}[alert.Experiment]
+		if alert.Summary != want {
+			t.Errorf("%s is shown under the owner %q, want %q", alert.Experiment, alert.Summary, want)
 		}
 	}
 }
@@ -229,6 +302,9 @@ func TestUnreadableState(t *testing.T) {
 	w.seconds(20, a)
 	if got := string(a.store.states["x"].state); got != "not JSON" || a.unit("x") != nil {
 		t.Errorf("the state is %q", got)
+	}
+	if a.isOpening() {
+		t.Error("the outbox waits for a state that nobody can read")
 	}
 	if n := strings.Count(w.lines.String(), "state 1.5: "); n != 1 {
 		t.Errorf("%d lines about it, want 1", n)

@@ -49,10 +49,7 @@ func (r *Runner) published(name string) []alerts.Alert {
 		return known.alerts
 	}
 	known = shown{version: v}
-	engine := r.o.NewEngine(r.o.Engine(name))
-	if engine.Restore(state) == nil { // else of a newer program: its owner shows it
-		known.alerts = engine.Alerts()
-	}
+	known.alerts, _ = alerts.AlertsOf(state) // what cannot be read its owner shows
 	r.mu.Lock()
 	r.others[name] = known
 	r.mu.Unlock()
@@ -66,7 +63,4 @@ func (r *Runner) Reconfigure() {
 		u.engine.Reconfigure(r.o.Engine(u.name))
 		u.mu.Unlock()
 	}
-	r.mu.Lock()
-	clear(r.others)
-	r.mu.Unlock()
 }

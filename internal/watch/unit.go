@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rampgauge/rampgauge/alerts"
@@ -26,7 +27,10 @@ type unit struct {
 	urgent  bool // somebody is to be told, or has been, and that is not stored
 	given   bool // nothing is stored any more
 
+	denied atomic.Bool // the outbox may have dropped what it had
+
 	// Of the Runner's goroutine.
+	adopt     bool                  // receivers may not be reminded of what is firing
 	throughMs int64                 // event time up to which windows were taken
 	owed      []alerts.Notification // not handed to the outbox yet
 }
@@ -69,6 +73,9 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 	now, health := r.o.Now(), r.o.Health(u.name)
 	u.mu.Lock()
 	u.take(u.engine.Tick(now, health))
+	if u.denied.Swap(false) {
+		u.owed, u.adopt = u.engine.Undelivered(), true
+	}
 	var err error
 	due := u.urgent || now.Sub(u.savedAt) >= publishEvery
 	if due {
@@ -85,19 +92,34 @@ func (r *Runner) finish(ctx context.Context, u *unit, began time.Time) {
 	if due {
 		r.report(u.name, "state", err)
 	}
-	if err != nil || len(u.owed) == 0 {
+	if err != nil || len(u.owed) == 0 && !u.adopt {
 		return
 	}
 	// Since the turn began the process may have stood still.
 	if apart(began, r.o.Now()) > stalled && !r.confirm(ctx, u) {
 		return
 	}
-	if err = r.o.Outbox.Add(u.owed...); err == nil {
-		u.owed = nil
-	} else {
-		err = fmt.Errorf("%d notifications wait: outbox: %w", len(u.owed), err)
+	r.report(u.name, "outbox", r.handOver(u))
+}
+
+// handOver gives the outbox what it has to know.
+func (r *Runner) handOver(u *unit) error {
+	if u.adopt {
+		u.mu.Lock()
+		open := u.engine.Open()
+		u.mu.Unlock()
+		if err := r.o.Outbox.Adopt(open...); err != nil {
+			return fmt.Errorf("%d alerts that are firing may be forgotten: outbox: %w", len(open), err)
+		}
+		u.adopt = false
 	}
-	r.report(u.name, "outbox", err)
+	if len(u.owed) > 0 {
+		if err := r.o.Outbox.Add(u.owed...); err != nil {
+			return fmt.Errorf("%d notifications wait: outbox: %w", len(u.owed), err)
+		}
+		u.owed = nil
+	}
+	return nil
 }
 
 // Delivered marks a notification as delivered for good, stores that and

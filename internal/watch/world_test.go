@@ -36,12 +36,24 @@ type fakeState struct {
 	Sequence    uint64
 	Firing      int // 1 + index of the breach that fires
 	Waiting     []alerts.Notification
+	Open        *alerts.Notification
 	WindowsSeen int
+	Shown       []alerts.Alert `json:"shown"`
 	Ticks       int
 }
 
-func (e *fakeEngine) Reconfigure(o alerts.Options)       { e.opts = o }
-func (e *fakeEngine) State() ([]byte, error)             { return json.Marshal(e.state) }
+func (e *fakeEngine) Reconfigure(o alerts.Options) { e.opts = o }
+func (e *fakeEngine) Open() (out []alerts.Notification) {
+	if e.state.Open != nil {
+		out = append(out, *e.state.Open)
+	}
+	return out
+}
+
+func (e *fakeEngine) State() ([]byte, error) {
+	e.state.Shown = e.Alerts()
+	return json.Marshal(e.state)
+}
 func (e *fakeEngine) Restore(b []byte) error             { return json.Unmarshal(b, &e.state) }
 func (e *fakeEngine) Undelivered() []alerts.Notification { return slices.Clone(e.state.Waiting) }
 func (e *fakeEngine) ThroughMs() int64                   { return e.state.ThroughMs }
@@ -72,6 +84,13 @@ func (e *fakeEngine) Step(w *alerts.Window, _ time.Time) (out []alerts.Notificat
 	tell := func(a alerts.Action, name string) {
 		e.state.Sequence++
 		n := alerts.Notification{Sequence: e.state.Sequence, Action: a, Experiment: e.opts.Experiment, AtMs: w.EndMs, Key: name, DecidedAt: e.w.now}
+		switch a {
+		case alerts.Trigger:
+			e.state.Open = &n
+		case alerts.Resolve:
+			e.state.Open = nil
+		case alerts.Change:
+		}
 		e.state.Waiting, out = append(e.state.Waiting, n), append(out, n)
 	}
 	key := alerts.Key(e.opts.Experiment, "", "breach", "")
@@ -221,7 +240,7 @@ func (w *world) note(format string, args ...any) {
 
 func (w *world) instance(name string) *instance {
 	i := &instance{w: w, name: name, store: NewMemory(), owns: map[string]bool{}}
-	i.box = &outbox{i: i, known: map[string]bool{}}
+	i.box = &outbox{i: i, known: map[string]bool{}, reminds: map[string]bool{}}
 	w.instances = append(w.instances, i)
 	i.start()
 	return i
