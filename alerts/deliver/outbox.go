@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rampgauge/rampgauge/alerts"
 )
@@ -150,35 +151,49 @@ func channels(senders []*sender) []chan struct{} {
 	return out
 }
 
-// Run sends until ctx is done, and then returns nil. A call that is under way is
-// broken off, and made again by the next Run. It may run once at a time.
+// Run sends until ctx is done, and then returns nil. A call that is under way
+// then has two seconds left, and so has calling Delivered; what is broken off is
+// made again by the next Run. It may run once at a time.
 func (o *Outbox) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
+	var sending, telling sync.WaitGroup
 	for _, s := range o.senders {
-		wg.Go(func() { s.run(ctx) })
+		sending.Go(func() { s.run(ctx) })
 	}
-	wg.Go(func() { o.tellAll(ctx) })
-	wg.Wait()
+	sent := make(chan struct{})
+	telling.Go(func() { o.tellAll(sent) })
+	<-ctx.Done()
+	sending.Wait()
+	close(sent)
+	telling.Wait()
 	return nil
 }
 
-// tellAll calls Delivered, in one goroutine and without locks, until ctx is
-// done. What it does not get to is told when it is added again.
-func (o *Outbox) tellAll(ctx context.Context) {
+// tellAll calls Delivered, in one goroutine and without locks, until the end, and
+// a little longer if there is still something to tell. What it does not get to is
+// told when it is added again.
+func (o *Outbox) tellAll(end <-chan struct{}) {
+	over := func() bool { return false }
 	for {
 		o.mu.Lock()
 		ns := o.tell
 		o.tell = nil
 		o.mu.Unlock()
 		for _, n := range ns {
+			if over() {
+				return
+			}
 			o.o.Delivered(n)
 		}
 		if len(ns) > 0 {
 			continue
 		}
-		select {
-		case <-ctx.Done():
+		if end == nil {
 			return
+		}
+		select {
+		case <-end:
+			ended := time.Now()
+			end, over = nil, func() bool { return time.Since(ended) > grace }
 		case <-o.told:
 		}
 	}

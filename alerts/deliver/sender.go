@@ -98,10 +98,23 @@ func (s *sender) step(ctx context.Context) time.Duration {
 	if s.retries[e.n.Key].attempts > 0 {
 		s.counters.retried.Add(1)
 	}
-	err := s.receiver.Send(ctx, e.n)
+	calling, called := finishing(ctx)
+	err := s.receiver.Send(calling, e.n)
+	called()
 	s.box.windows.end(limit, s.box.o.Now())
 	s.heard(ctx, e, err)
 	return 0
+}
+
+// grace is how long a call that is under way at the end may still take: what
+// was heard and is broken off would be sent again.
+const grace = 2 * time.Second
+
+// finishing is a context that outlives ctx by grace.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return calling, func() { stop(); cancel() }
 }
 
 // pick returns what to send next: of each key the oldest, keys that have not

@@ -136,18 +136,24 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer stopTopic()
 	g.Go(func() error { return topic.Run(topicCtx) })
 	g.Go(func() error { return alerting.log.Run(topicCtx) })
-	judging, stopJudging := context.WithCancel(ctx)
+	// What is delivered last is noted in the states that are given away.
+	judging, stopJudging := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJudging()
+	sending, stopSending := context.WithCancel(ctx)
+	defer stopSending()
 	judged := make(chan struct{}) // all states of alerts are on their way to the topic
 	g.Go(func() error {
 		defer close(judged)
 		return alerting.runner.Run(judging)
 	})
-	g.Go(func() error { return alerting.deliver(ctx) })
+	g.Go(func() error {
+		defer stopJudging()
+		return alerting.deliver(sending)
+	})
 	g.Go(func() error {
 		defer stopTopic()
 		err := in.Run(ctx)
-		stopJudging()
+		stopSending()
 		<-judged
 		flushCtx, cancel := context.WithTimeout(topicCtx, flushPatience)
 		defer cancel()
